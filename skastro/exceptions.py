@@ -1,0 +1,29 @@
+"""Errors and warnings that skastro raises by name."""
+
+__all__ = [
+    "DatasetFormatError",
+    "DatasetNotFoundError",
+    "DivergenceError",
+    "MapShapeError",
+    "MapSourceError",
+]
+
+
+class MapShapeError(ValueError):
+    """Maps have a shape that an estimator cannot take, or not the shape it was fitted on."""
+
+
+class MapSourceError(OSError):
+    """The file behind lazy maps is gone, unreadable or no longer holds what it held."""
+
+
+class DatasetNotFoundError(FileNotFoundError):
+    """A data set is not where it was looked for."""
+
+
+class DatasetFormatError(ValueError):
+    """A file of a data set does not hold what its format promises."""
+
+
+class DivergenceError(ArithmeticError):
+    """The loss of a training run became NaN or infinite."""

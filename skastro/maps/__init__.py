@@ -1,0 +1,14 @@
+"""Maps in files larger than memory, read and transformed when they are needed."""
+
+from ._checks import check_maps, checked_chunks
+from ._lazy import LazyMaps, open_maps
+from ._transformer import InvertibleMixin, MapTransformer
+
+__all__ = [
+    "InvertibleMixin",
+    "LazyMaps",
+    "MapTransformer",
+    "check_maps",
+    "checked_chunks",
+    "open_maps",
+]

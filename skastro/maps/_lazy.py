@@ -1,0 +1,268 @@
+"""LazyMaps: rows of a source and the transforms that are still to be applied."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from ._sources import CHUNK_BYTES, make_source
+
+
+class Step(NamedTuple):
+    """A fitted transformer to apply to each batch that is read.
+
+    Attributes
+    ----------
+    transformer : MapTransformer
+        The transformer as it was fitted when it was appended.
+    inverse : bool
+        Whether its inverse is applied.
+    """
+
+    transformer: object
+    inverse: bool = False
+
+    def sample_shape(self, shape):
+        """Shape of a sample behind this step."""
+        if self.inverse:
+            return self.transformer._inverse_sample_shape(shape)
+        return self.transformer._sample_shape(shape)
+
+    def apply(self, batch, samples, epoch):
+        """Transform a batch, an array or a tensor."""
+        if self.inverse:
+            return self.transformer._apply_inverse(batch)
+        if self.transformer._random:
+            return self.transformer._apply_random(batch, samples, epoch)
+        return self.transformer._apply(batch)
+
+
+class LazyMaps:
+    """Maps that are read and transformed when they are needed.
+
+    An array-like of three parts: a source (a dataset of an HDF5 file, a ``.npy`` file or an
+    array), the rows chosen from it, and the fitted transforms still to be applied. It has
+    what scikit-learn asks of an array, so that splitters, pipelines and searches take it;
+    indexing chooses rows and reads nothing, ``numpy.asarray`` reads. It is pickled as a path
+    and row numbers, and files are opened anew in each process.
+
+    Made by `open_maps`, and by every transformer of the library that is given one.
+
+    Parameters
+    ----------
+    source : object
+        Has ``shape``, ``dtype`` and ``read(rows)`` returning float32.
+    rows : ndarray of int, default=None
+        Rows of the source, in this order; None takes all.
+    steps : tuple of Step, default=()
+        Transforms to apply to what is read.
+    epoch : int, default=0
+        Which realization random transforms give.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        ``(n_samples, [n_channels,] *spatial)`` behind all transforms.
+    dtype : numpy.dtype
+        float32, whatever the source holds.
+
+    See Also
+    --------
+    open_maps : Make lazy maps from a file or an array.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skastro.maps import open_maps
+    >>> maps = open_maps(np.arange(24.0).reshape(6, 2, 2))
+    >>> maps[[4, 1]]
+    LazyMaps(shape=(2, 2, 2), source=array in memory)
+    >>> np.asarray(maps[[4, 1]])[:, 0, 0]
+    array([16.,  4.], dtype=float32)
+    """
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, source, rows=None, steps=(), epoch=0):
+        self.source = source
+        self.rows = np.arange(source.shape[0]) if rows is None else rows
+        self.steps = steps
+        self.epoch = epoch
+        sample_shape = tuple(source.shape[1:])
+        for step in steps:
+            sample_shape = step.sample_shape(sample_shape)
+        self.shape = (len(self.rows), *sample_shape)
+
+    @property
+    def ndim(self):
+        """Number of axes, that of the samples included."""
+        return len(self.shape)
+
+    @property
+    def size(self):
+        """Number of values."""
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self):
+        """Bytes that the array would take in memory."""
+        return self.size * self.dtype.itemsize
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, key):
+        if isinstance(key, tuple):
+            key = self._row_key(key)
+        rows = self.rows[key]
+        if rows.ndim == 0:
+            return self._read(rows.reshape(1))[0]
+        if rows.ndim > 1:
+            raise IndexError(
+                f"LazyMaps is indexed by rows along one axis; got an index of shape {rows.shape}. "
+                f"Read it first: numpy.asarray(maps)[...]."
+            )
+        return LazyMaps(self.source, rows, self.steps, self.epoch)
+
+    def _row_key(self, key):
+        rest = [k for k in key[1:] if k is not Ellipsis]
+        whole = all(isinstance(k, slice) and k == slice(None) for k in rest)
+        if not whole or len(rest) >= self.ndim:
+            raise IndexError(
+                f"LazyMaps is indexed by rows alone; got {key!r}. Read the rows first: "
+                f"numpy.asarray(maps[rows])[:, ...]."
+            )
+        return key[0] if key else Ellipsis
+
+    def __iter__(self):
+        for chunk in self.chunks():
+            yield from chunk
+
+    def __array__(self, dtype=None, copy=None):
+        if copy is False:
+            raise ValueError("LazyMaps has to be read: numpy.asarray(maps, copy=False) cannot be.")
+        return self._read(self.rows).astype(dtype or self.dtype, copy=False)
+
+    def __repr__(self):
+        names = [
+            f"{type(step.transformer).__name__}{'.inverse' if step.inverse else ''}"
+            for step in self.steps
+        ]
+        steps = f", steps=[{', '.join(names)}]" if names else ""
+        return f"LazyMaps(shape={self.shape}, source={self.source}{steps})"
+
+    def with_step(self, transformer, inverse=False):
+        """Append a fitted transformer.
+
+        Parameters
+        ----------
+        transformer : MapTransformer
+            The fitted transformer; fit replaces its attributes, so a shallow copy is safe.
+        inverse : bool, default=False
+            Append its inverse.
+
+        Returns
+        -------
+        LazyMaps
+            The same rows, transformed when they are read.
+        """
+        return LazyMaps(
+            self.source, self.rows, (*self.steps, Step(transformer, inverse)), self.epoch
+        )
+
+    def realization(self, epoch):
+        """The same maps with another draw of the random transforms.
+
+        Parameters
+        ----------
+        epoch : int
+            Number of the draw. Draws depend on the seed of the transform, this number and
+            the row in the source, not on the order of reading.
+
+        Returns
+        -------
+        LazyMaps
+            Lazy maps that read that draw.
+        """
+        source = self.source
+        if hasattr(source, "realization"):
+            source = source.realization(epoch)
+        return LazyMaps(source, self.rows, self.steps, epoch)
+
+    def chunks(self, n_bytes=CHUNK_BYTES):
+        """Read in order, a few samples at a time.
+
+        Parameters
+        ----------
+        n_bytes : int, default=33554432
+            Memory that a chunk may take; one sample is read in any case.
+
+        Yields
+        ------
+        ndarray of shape (n, [n_channels,] *spatial)
+            Consecutive samples.
+        """
+        per_sample = 4 * max(math.prod(self.shape[1:]), math.prod(self.source.shape[1:]), 1)
+        size = max(1, int(n_bytes // per_sample))
+        for start in range(0, len(self), size):
+            yield self._transformed(self.rows[start : start + size])
+
+    def _transformed(self, rows):
+        batch = self.source.read(rows)
+        for step in self.steps:
+            batch = step.apply(batch, rows, self.epoch)
+        return batch
+
+    def _read(self, rows):
+        """Read rows of the source in ascending order, a chunk at a time."""
+        ascending = LazyMaps(self.source, np.sort(rows), self.steps, self.epoch)
+        out = np.empty(ascending.shape, dtype=np.float32)
+        order = np.argsort(rows, kind="stable")
+        start = 0
+        for chunk in ascending.chunks():
+            out[order[start : start + len(chunk)]] = chunk
+            start += len(chunk)
+        return out
+
+
+def open_maps(maps, dataset=None):
+    """Open maps without reading them.
+
+    Parameters
+    ----------
+    maps : path-like, h5py.Dataset, array-like or LazyMaps
+        A ``.npy`` file, an HDF5 file, a dataset of one, or an array of shape
+        ``(n_samples, [n_channels,] *spatial)``. Lazy maps are returned as they are.
+    dataset : str, default=None
+        Name of the dataset in an HDF5 file. It may be left out where the file has but one
+        dataset with two or more axes.
+
+    Returns
+    -------
+    LazyMaps
+        All rows of the source.
+
+    Raises
+    ------
+    MapSourceError
+        If the file is absent or unreadable.
+    ValueError
+        If the dataset has to be named, or values are masked.
+    MapShapeError
+        If there are fewer than two axes or the values are not real numbers.
+
+    Examples
+    --------
+    >>> import h5py, numpy as np, tempfile, os
+    >>> from skastro.maps import open_maps
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "maps.h5")
+    ...     with h5py.File(path, "w") as file:
+    ...         file["density"] = np.ones((10, 2, 7, 8), dtype="float16")
+    ...     maps = open_maps(path)
+    ...     print(maps.shape, maps.dtype, np.asarray(maps[3:5]).mean())
+    (10, 2, 7, 8) float32 1.0
+    """
+    if isinstance(maps, LazyMaps):
+        return maps
+    return LazyMaps(make_source(maps, dataset))

@@ -1,0 +1,254 @@
+"""Where lazy maps come from: an array, a .npy file or a dataset of an HDF5 file."""
+
+import math
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from ..exceptions import MapShapeError, MapSourceError
+
+CHUNK_BYTES = 1 << 25
+
+
+class ArraySource:
+    """Maps in memory, or in a memory map that the user opened.
+
+    Parameters
+    ----------
+    array : ndarray of shape (n_samples, ...)
+        The maps.
+    """
+
+    def __init__(self, array):
+        self.array = array
+        self.shape = array.shape
+        self.dtype = array.dtype
+
+    def read(self, rows):
+        """Rows as a new array.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+            Row numbers, not negative, in any order.
+
+        Returns
+        -------
+        ndarray of shape (len(rows), ...)
+            The rows in native float32.
+        """
+        return self.array[rows].astype(np.float32, copy=False)
+
+    def __repr__(self):
+        return "array in memory"
+
+
+class _FileSource:
+    """What sources in files share: a path, an expected shape, a handle for each process."""
+
+    def __init__(self, path):
+        self.path = Path(os.path.abspath(path))
+        self._handle = None
+        self._pid = None
+        array = self._open()
+        self.shape = tuple(array.shape)
+        self.dtype = array.dtype
+
+    def __getstate__(self):
+        return self.__dict__ | {"_handle": None, "_pid": None}
+
+    def _array(self):
+        """The open array of this process; opened anew after fork and after unpickling."""
+        if self._handle is None or self._pid != os.getpid():
+            if not self.path.is_file():
+                raise MapSourceError(
+                    f"LazyMaps: the file {self} has gone. Put it back, or call open_maps "
+                    f"with its new path."
+                )
+            array = self._open()
+            if (tuple(array.shape), array.dtype) != (self.shape, self.dtype):
+                raise MapSourceError(
+                    f"LazyMaps: {self} has changed: it held an array of shape {self.shape} and "
+                    f"dtype {self.dtype} when it was opened, and now holds {array.shape} and "
+                    f"{array.dtype}. Call open_maps again."
+                )
+            self._handle, self._pid = array, os.getpid()
+        return self._handle
+
+
+class NpySource(_FileSource):
+    """Maps in a ``.npy`` file, memory-mapped.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    """
+
+    def _open(self):
+        try:
+            return np.lib.format.open_memmap(self.path, mode="r")
+        except (ValueError, EOFError, OSError) as error:
+            raise MapSourceError(
+                f"open_maps: {self.path} is not a complete .npy file of numbers: {error}"
+            ) from error
+
+    def read(self, rows):
+        """Rows as a new array, see `ArraySource.read`."""
+        return self._array()[rows].astype(np.float32, copy=False)
+
+    def __repr__(self):
+        return str(self.path)
+
+
+class Hdf5Source(_FileSource):
+    """Maps in one dataset of an HDF5 file.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    dataset : str
+        Name of the dataset inside the file.
+    """
+
+    def __init__(self, path, dataset):
+        self.dataset = dataset
+        super().__init__(path)
+
+    def _open(self):
+        import h5py
+
+        try:
+            found = h5py.File(self.path, "r")[self.dataset]
+        except (OSError, KeyError) as error:
+            raise MapSourceError(
+                f"open_maps: cannot open dataset {self.dataset!r} of {self.path} as HDF5: {error}"
+            ) from error
+        if not isinstance(found, h5py.Dataset) or found.shape is None:
+            raise MapSourceError(f"open_maps: {self.dataset!r} of {self.path} is no array.")
+        return found
+
+    def read(self, rows):
+        """Rows as a new array, see `ArraySource.read`.
+
+        Each stretch of neighbouring rows is one read, and so are the rows that share a chunk
+        as far as what lies between them is small; h5py's own reading of a list of rows is many
+        times slower.
+        """
+        dataset = self._array()
+        unique, inverse = np.unique(rows, return_inverse=True)
+        out = np.empty((len(unique), *self.shape[1:]), dtype=np.float32)
+        try:
+            for start, stop in _stretches(unique, dataset):
+                first, last = unique[start], unique[stop - 1]
+                if last - first == stop - start - 1:
+                    dataset.read_direct(out, np.s_[first : last + 1], np.s_[start:stop])
+                else:
+                    out[start:stop] = dataset[first : last + 1][unique[start:stop] - first]
+        except OSError as error:
+            raise MapSourceError(f"LazyMaps: cannot read {self}: {error}") from error
+        return out if len(out) == len(rows) and (np.diff(inverse) > 0).all() else out[inverse]
+
+    def __repr__(self):
+        return f"{self.path}::{self.dataset}"
+
+
+def _stretches(rows, dataset):
+    """Slices of ascending rows that are read at once: neighbours, and rows of one chunk."""
+    per_chunk = dataset.chunks[0] if dataset.chunks else 1
+    at_most = CHUNK_BYTES // max(1, dataset.dtype.itemsize * math.prod(dataset.shape[1:]))
+    gaps = np.flatnonzero(np.diff(rows) > 1) + 1
+    start, stop = 0, 0
+    for following in (*gaps.tolist(), len(rows)):
+        if stop > start and (
+            rows[stop] // per_chunk > rows[stop - 1] // per_chunk
+            or rows[following - 1] - rows[start] >= at_most
+        ):
+            yield start, stop
+            start = stop
+        stop = following
+    if stop > start:
+        yield start, stop
+
+
+def make_source(maps, dataset=None):
+    """Find the source for a path or an array.
+
+    Parameters
+    ----------
+    maps : path-like, h5py.Dataset or array-like
+        A ``.npy`` file, an HDF5 file or a dataset of one, or an array.
+    dataset : str, default=None
+        Dataset of an HDF5 file; None where the file has but one with samples and cells.
+
+    Returns
+    -------
+    source
+        An object with ``shape``, ``dtype`` and ``read(rows)``.
+
+    Raises
+    ------
+    MapSourceError
+        If the file is absent or unreadable.
+    ValueError
+        If the dataset has to be named, or is named for something other than HDF5.
+    MapShapeError
+        If the array has fewer than two axes or holds no real numbers.
+    """
+    h5py = sys.modules.get("h5py")
+    if isinstance(maps, (str, os.PathLike)):
+        source = _file_source(Path(maps), dataset)
+    elif dataset is not None:
+        raise ValueError(f"open_maps: 'dataset' goes with an HDF5 file; got a {type(maps)}.")
+    elif h5py is not None and isinstance(maps, h5py.Dataset):
+        source = Hdf5Source(maps.file.filename, maps.name)
+    elif isinstance(maps, np.ma.MaskedArray) and maps.mask.any():
+        raise ValueError(
+            "open_maps takes no masked values, and the mask would be lost. Fill them first: "
+            "maps.filled(value)."
+        )
+    else:
+        source = ArraySource(np.asarray(maps))
+    if len(source.shape) < 2 or source.dtype.kind not in "fiu":
+        raise MapShapeError(
+            f"open_maps takes real numbers of shape (n_samples, [n_channels,] *spatial); {source} "
+            f"holds an array of shape {source.shape} and dtype {source.dtype}."
+        )
+    return source
+
+
+def _file_source(path, dataset):
+    if not path.is_file():
+        raise MapSourceError(f"open_maps: no file {path}. Check the path.")
+    if path.suffix == ".npy":
+        if dataset is not None:
+            raise ValueError(f"open_maps: 'dataset' goes with an HDF5 file; got {path}.")
+        return NpySource(path)
+    return Hdf5Source(path, _only_dataset(path) if dataset is None else dataset)
+
+
+def _only_dataset(path):
+    import h5py
+
+    names = []
+
+    def visit(name, item):
+        if isinstance(item, h5py.Dataset) and item.ndim >= 2:
+            names.append(name)
+
+    try:
+        with h5py.File(path, "r") as file:
+            file.visititems(visit)
+    except OSError as error:
+        raise MapSourceError(
+            f"open_maps: {path} is neither a .npy nor a readable HDF5 file: {error}"
+        ) from error
+    if len(names) != 1:
+        raise ValueError(
+            f"open_maps: 'dataset' must name one dataset of {path}; it has "
+            f"{sorted(names) or 'none with two or more axes'}."
+        )
+    return names[0]

@@ -1,0 +1,61 @@
+"""The parameter object behind every architecture."""
+
+from abc import ABC, abstractmethod
+
+from sklearn.base import BaseEstimator
+
+from ..exceptions import MapShapeError
+
+
+class Net(ABC, BaseEstimator):
+    """Base class of architectures.
+
+    A net is to an estimator what a kernel is to a Gaussian process: an object with
+    parameters that scikit-learn can get, set, clone and search over, and a method `build`
+    that makes the torch module once the shape of the maps is known. Subclasses state their
+    parameters in ``__init__``, of which `dim`, the number of spatial axes, is one.
+
+    See Also
+    --------
+    ConvNet : Convolutional network.
+    DenseNet : Fully connected network.
+    """
+
+    dim = None
+
+    def build(self, map_shape, n_outputs):
+        """Make the torch module.
+
+        Parameters
+        ----------
+        map_shape : tuple of int
+            Shape of one sample with its channels, ``(n_channels, *spatial)``.
+        n_outputs : int
+            Number of outputs: targets of a regression, classes of a classification.
+
+        Returns
+        -------
+        torch.nn.Module
+            Takes a batch ``(n, n_channels, *spatial)`` and returns ``(n, n_outputs)``. Its
+            weights are drawn from torch's global generator.
+
+        Raises
+        ------
+        MapShapeError
+            If the maps have not the number of axes that `dim` asks for, or are too small.
+        InvalidParameterError
+            If a parameter is out of its range.
+        """
+        self._validate_params()
+        map_shape = tuple(map_shape)
+        if len(map_shape) not in (2, 3, 4) or self.dim not in (None, len(map_shape) - 1):
+            wanted = "one to three" if self.dim is None else self.dim
+            raise MapShapeError(
+                f"{type(self).__name__}(dim={self.dim}) takes maps of shape (n_channels, *spatial) "
+                f"with {wanted} spatial axes; got {map_shape}. Set `dim` or reshape the maps."
+            )
+        return self._build(map_shape, n_outputs)
+
+    @abstractmethod
+    def _build(self, map_shape, n_outputs):
+        """Make the module for a checked shape."""

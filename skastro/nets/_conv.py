@@ -1,0 +1,195 @@
+"""Convolutional network."""
+
+import math
+from collections import OrderedDict
+from numbers import Integral, Real
+
+from torch import nn
+
+from ..exceptions import MapShapeError
+from ..utils._params import DIM, Interval, StrOptions
+from ._base import Net
+from ._circular import CircularPad
+from ._layers import (
+    ACTIVATIONS,
+    BATCH_NORMS,
+    CONVOLUTIONS,
+    POOLINGS,
+    Dropout,
+    SpatialReadout,
+    dense_head,
+)
+
+
+class ConvNet(Net):
+    """Convolutional network for signals, maps and cubes.
+
+    Layers of convolutions, each followed by pooling, then a readout of the feature maps and
+    dense layers. Maps keep their size through a convolution.
+
+    Parameters
+    ----------
+    n_layers : int, default=4
+        Number of layers.
+    n_filters : int or tuple of int, default=16
+        Filters of the first layer, doubled from layer to layer; or those of each layer.
+    n_convolutions : int, default=1
+        Convolutions in a layer, before its pooling.
+    kernel_size : int, default=3
+        Cells of a kernel along each axis.
+    pooling : {"max", "mean"} or None, default="max"
+        Pooling at the end of each layer.
+    pool_size : int, default=2
+        Cells that are pooled along each axis; fewer where a map has become smaller.
+    batch_norm : bool, default=True
+        Whether the output of each convolution is normalized over the batch.
+    activation : {"elu", "gelu", "leaky_relu", "relu", "silu", "tanh"}, default="relu"
+        Activation behind each convolution and hidden layer.
+    readout : {"flatten", "mean", "max"}, default="flatten"
+        What goes to the dense layers: all cells of the last feature maps, or the mean or
+        greatest value of each. The latter two do not depend on position, as suits a
+        periodic box, and accept that a map is shifted.
+    hidden_layer_sizes : tuple of int, default=()
+        Units of each hidden dense layer.
+    dropout : float, default=0.0
+        Probability of dropout before the dense layers and behind each hidden one.
+    padding_mode : {"zeros", "circular"}, default="zeros"
+        What lies beyond the edge: zeros for a patch, the other side for a periodic box.
+    dim : {1, 2, 3}, default=None
+        Number of spatial axes. None takes it from the maps: ``(n, c, h, w)`` are 2D maps with
+        c channels. With ``dim=3`` they are one-channel cubes.
+
+    See Also
+    --------
+    DenseNet : Fully connected network.
+
+    References
+    ----------
+    .. [1] Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to
+       document recognition", Proc. IEEE 86, 2278 (1998).
+    .. [2] S. Ioffe, C. Szegedy, "Batch normalization", ICML (2015).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skastro.nets import ConvNet
+    >>> net = ConvNet(n_layers=2, n_filters=8, readout="mean")
+    >>> net.build((2, 64, 64), n_outputs=17)(torch.zeros(5, 2, 64, 64)).shape
+    torch.Size([5, 17])
+    >>> net.build((2, 16, 16, 32), n_outputs=1)(torch.zeros(5, 2, 16, 16, 32)).shape
+    torch.Size([5, 1])
+    """
+
+    _parameter_constraints = {
+        "n_layers": [Interval(Integral, 1, None, closed="left")],
+        "n_filters": [Interval(Integral, 1, None, closed="left"), tuple, list],
+        "n_convolutions": [Interval(Integral, 1, None, closed="left")],
+        "kernel_size": [Interval(Integral, 1, None, closed="left")],
+        "pooling": [StrOptions(set(POOLINGS)), None],
+        "pool_size": [Interval(Integral, 2, None, closed="left")],
+        "batch_norm": ["boolean"],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "readout": [StrOptions({"flatten", "mean", "max"})],
+        "hidden_layer_sizes": [tuple, list],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "padding_mode": [StrOptions({"zeros", "circular"})],
+        "dim": DIM,
+    }
+
+    def __init__(
+        self,
+        n_layers=4,
+        n_filters=16,
+        *,
+        n_convolutions=1,
+        kernel_size=3,
+        pooling="max",
+        pool_size=2,
+        batch_norm=True,
+        activation="relu",
+        readout="flatten",
+        hidden_layer_sizes=(),
+        dropout=0.0,
+        padding_mode="zeros",
+        dim=None,
+    ):
+        self.n_layers = n_layers
+        self.n_filters = n_filters
+        self.n_convolutions = n_convolutions
+        self.kernel_size = kernel_size
+        self.pooling = pooling
+        self.pool_size = pool_size
+        self.batch_norm = batch_norm
+        self.activation = activation
+        self.readout = readout
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.dropout = dropout
+        self.padding_mode = padding_mode
+        self.dim = dim
+
+    def _filters(self):
+        if isinstance(self.n_filters, Integral):
+            return [self.n_filters * 2**i for i in range(self.n_layers)]
+        if len(self.n_filters) != self.n_layers:
+            raise ValueError(
+                f"The 'n_filters' parameter of ConvNet must be one integer or one for each of the "
+                f"n_layers={self.n_layers} layers. Got {self.n_filters!r} instead."
+            )
+        return list(self.n_filters)
+
+    def _build(self, map_shape, n_outputs):
+        n_channels, *spatial = map_shape
+        features = OrderedDict()
+        for i, n_filters in enumerate(self._filters(), 1):
+            layer, spatial = self._layer(n_channels, n_filters, spatial)
+            features[f"layer_{i}"] = layer
+            n_channels = n_filters
+        if self.readout == "flatten":
+            readout, n_values = nn.Flatten(), n_channels * math.prod(spatial)
+        else:
+            readout, n_values = SpatialReadout(self.readout), n_channels
+        head = dense_head(
+            n_values,
+            self.hidden_layer_sizes,
+            n_outputs,
+            activation=self.activation,
+            dropout=self.dropout,
+        )
+        if self.dropout:
+            head.insert(0, Dropout(self.dropout))
+        return nn.Sequential(
+            OrderedDict(features=nn.Sequential(features), readout=readout, head=head)
+        )
+
+    def _layer(self, n_channels, n_filters, spatial):
+        """One layer, and the size of its output."""
+        circular = self.padding_mode == "circular" and self.kernel_size > 1
+        if circular and self.kernel_size // 2 > min(spatial):
+            raise MapShapeError(
+                f"ConvNet(kernel_size={self.kernel_size}, padding_mode='circular') cannot wrap "
+                f"around feature maps of size {tuple(spatial)}. Take fewer layers, smaller "
+                f"kernels, or padding_mode='zeros'."
+            )
+        dim = len(spatial)
+        parts = []
+        for _ in range(self.n_convolutions):
+            if circular:
+                parts.append(CircularPad((self.kernel_size - 1) // 2, self.kernel_size // 2))
+            parts.append(
+                CONVOLUTIONS[dim](
+                    n_channels,
+                    n_filters,
+                    self.kernel_size,
+                    padding=0 if circular else "same",
+                    bias=not self.batch_norm,
+                )
+            )
+            if self.batch_norm:
+                parts.append(BATCH_NORMS[dim](n_filters))
+            parts.append(ACTIVATIONS[self.activation]())
+            n_channels = n_filters
+        pool = tuple(min(self.pool_size, n) for n in spatial)
+        if self.pooling is not None and max(pool) > 1:
+            parts.append(POOLINGS[self.pooling][dim](pool))
+            spatial = [n // p for n, p in zip(spatial, pool, strict=True)]
+        return nn.Sequential(*parts), spatial

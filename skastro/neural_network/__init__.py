@@ -1,0 +1,7 @@
+"""Estimators that train networks on maps, and their augmentation."""
+
+from ._classifier import CNNClassifier
+from ._regressor import CNNRegressor
+from ._symmetries import Symmetries
+
+__all__ = ["CNNClassifier", "CNNRegressor", "Symmetries"]

@@ -1,0 +1,151 @@
+"""Samples and batches: one gather or one coalesced read for each batch."""
+
+import warnings
+
+import numpy as np
+import torch
+
+from ..maps import LazyMaps
+from ..utils import check_finite
+from ._torch import derive_seed
+
+
+class MapDataset(torch.utils.data.Dataset):
+    """Maps, targets and weights, read a batch at a time.
+
+    Parameters
+    ----------
+    X : ndarray or LazyMaps of shape (n_samples, [n_channels,] *spatial)
+        Checked maps.
+    map_shape : tuple of int
+        ``(n_channels, *spatial)``, the shape that the module takes.
+    y : torch.Tensor, default=None
+        Targets, with one row for each sample.
+    weight : torch.Tensor of shape (n_samples,), default=None
+        Weights of samples.
+    rows : torch.Tensor of int, default=None
+        Samples that belong to this data set; None takes all. Nothing is copied.
+    augmentation : Symmetries, default=None
+        Random symmetries of the maps.
+    seed : int, default=0
+        Seed of shuffling and augmentation.
+    owner : str, default="MapDataset"
+        Estimator that is named in errors.
+
+    Attributes
+    ----------
+    epoch : int
+        Number of the epoch in training, from 1; 0 is what predictions see.
+    """
+
+    def __init__(
+        self,
+        X,
+        map_shape,
+        y=None,
+        weight=None,
+        rows=None,
+        augmentation=None,
+        seed=0,
+        owner="MapDataset",
+    ):
+        self.maps = X if isinstance(X, LazyMaps) else _tensor(X)
+        self.map_shape = map_shape
+        self.y = y
+        self.weight = weight
+        self.rows = torch.arange(len(X)) if rows is None else rows
+        self.augmentation = augmentation
+        self.seed = seed
+        self.owner = owner
+        self.epoch = 0
+        self._draws = None
+
+    def __len__(self):
+        return len(self.rows)
+
+    def start_epoch(self):
+        """Draw the random numbers of the epoch.
+
+        Returns
+        -------
+        torch.Tensor of int
+            Samples of this data set in random order.
+        """
+        if isinstance(self.maps, LazyMaps):
+            self.maps = self.maps.realization(self.epoch)
+        if self.augmentation is not None:
+            rng = np.random.default_rng(derive_seed(self.seed, 1, self.epoch))
+            draws = self.augmentation.draw(rng, len(self.maps), self.map_shape[1:])
+            self._draws = torch.from_numpy(draws)
+        rng = np.random.default_rng(derive_seed(self.seed, 0, self.epoch))
+        return self.rows[torch.from_numpy(rng.permutation(len(self)))]
+
+    def batch(self, rows):
+        """Read some samples.
+
+        Parameters
+        ----------
+        rows : torch.Tensor of int
+            Numbers of samples.
+
+        Returns
+        -------
+        tuple
+            Maps ``(n, n_channels, *spatial)`` and what the loss takes: targets, targets and
+            weights, or an empty tensor where there are none.
+        """
+        if isinstance(self.maps, LazyMaps):
+            maps = np.asarray(self.maps[rows.numpy()])
+            check_finite(maps, self.owner, dim=len(self.map_shape) - 1, samples=rows)
+            maps = torch.from_numpy(maps)
+        else:
+            maps = self.maps.index_select(0, rows)
+        maps = maps.reshape(len(rows), *self.map_shape)
+        if self._draws is not None:
+            maps = self.augmentation.apply(maps, self._draws[rows])
+        if self.y is None:
+            return maps, torch.empty(0)
+        y = self.y.index_select(0, rows)
+        return maps, y if self.weight is None else (y, self.weight.index_select(0, rows))
+
+
+class Batches:
+    """Batches of a `MapDataset`, in the place of torch's loader.
+
+    Parameters
+    ----------
+    dataset : MapDataset
+        Where samples come from.
+    batch_size : int
+        Samples in a batch. In training, a last batch of a single sample joins the one before
+        it, since batch normalization cannot do with one value.
+    shuffle : bool, default=False
+        Whether this is training: samples come in a new random order each epoch, augmented.
+    """
+
+    def __init__(self, dataset, batch_size, shuffle=False):
+        self.dataset = dataset
+        self.shuffle = shuffle
+        n = len(dataset)
+        edges = list(range(0, n, batch_size))
+        if shuffle and len(edges) > 1 and n - edges[-1] == 1:
+            edges.pop()
+        self._edges = [*edges, n]
+
+    def __len__(self):
+        return len(self._edges) - 1
+
+    def __iter__(self):
+        if self.shuffle:
+            order = self.dataset.start_epoch()
+        else:
+            order = self.dataset.rows
+        for first, last in zip(self._edges[:-1], self._edges[1:], strict=True):
+            yield self.dataset.batch(order[first:last])
+
+
+def _tensor(array):
+    """Share the memory of an array that is only read from."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(array)

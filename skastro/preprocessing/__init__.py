@@ -1,0 +1,16 @@
+"""Units, logarithms, scales, resolution and cuts of maps."""
+
+from ._block_pool import BlockPool
+from ._cube_slicer import CubeSlicer, CutGrid
+from ._field_scaler import FieldScaler
+from ._signed_log import SignedLog
+from ._target_scaler import TargetScaler
+
+__all__ = [
+    "BlockPool",
+    "CubeSlicer",
+    "CutGrid",
+    "FieldScaler",
+    "SignedLog",
+    "TargetScaler",
+]

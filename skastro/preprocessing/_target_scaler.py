@@ -1,0 +1,146 @@
+"""Bring targets to comparable values."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from ..exceptions import MapShapeError
+from ..utils._params import StrOptions
+
+
+class TargetScaler(TransformerMixin, BaseEstimator):
+    """Shift and scale targets: one number, several, or a field for each sample.
+
+    Regressors of the library use it on their targets (``normalize_y=True``). It also serves
+    as ``transformer`` of scikit-learn's ``TransformedTargetRegressor``.
+
+    Parameters
+    ----------
+    method : {"standard", "minmax"}, default="standard"
+        "standard": mean 0 and standard deviation 1 of each output; "minmax": the least and
+        greatest value of each output go to 0 and 1.
+
+    Attributes
+    ----------
+    center_ : ndarray of shape () or (n_outputs,)
+        What is subtracted.
+    scale_ : ndarray of shape () or (n_outputs,)
+        What is divided by; 1 where an output is constant.
+
+    See Also
+    --------
+    FieldScaler : The same for maps.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skastro.preprocessing import TargetScaler
+    >>> y = np.array([[0.1, 6.0], [0.3, 8.0], [0.5, 10.0]])
+    >>> scaler = TargetScaler(method="minmax").fit(y)
+    >>> scaler.transform(y)[1]
+    array([0.5, 0.5])
+    >>> scaler.inverse_transform([[0.25, 1.0]])
+    array([[ 0.2, 10. ]])
+    """
+
+    _parameter_constraints = {"method": [StrOptions({"standard", "minmax"})]}
+
+    def __init__(self, method="standard"):
+        self.method = method
+
+    def fit(self, X, y=None):
+        """Learn centre and scale.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples,), (n_samples, n_outputs) or \
+                (n_samples, n_outputs, *spatial)
+            Targets of the training samples.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self
+            The fitted scaler.
+        """
+        self._validate_params()
+        X = self._check(X, reset=True)
+        axes = tuple(i for i in range(X.ndim) if i != 1)
+        if self.method == "standard":
+            center, scale = X.mean(axes, dtype=np.float64), X.std(axes, dtype=np.float64)
+        else:
+            center = X.min(axes).astype(np.float64)
+            scale = X.max(axes) - center
+        self.center_ = np.asarray(center)
+        self.scale_ = np.where(scale <= 1e-14 * np.abs(center), 1.0, scale)
+        return self
+
+    def transform(self, X):
+        """Scale targets.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples,), (n_samples, n_outputs) or \
+                (n_samples, n_outputs, *spatial)
+            Targets.
+
+        Returns
+        -------
+        ndarray of the same shape
+            Scaled targets.
+        """
+        check_is_fitted(self)
+        X = self._check(X, reset=False)
+        return (X - self._broadcast(self.center_, X)) / self._broadcast(self.scale_, X)
+
+    def inverse_transform(self, X):
+        """Undo the scaling.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples,), (n_samples, n_outputs) or \
+                (n_samples, n_outputs, *spatial)
+            Scaled targets.
+
+        Returns
+        -------
+        ndarray of the same shape
+            Targets in their own units.
+        """
+        check_is_fitted(self)
+        X = self._check(X, reset=False)
+        return X * self._broadcast(self.scale_, X) + self._broadcast(self.center_, X)
+
+    def _check(self, X, reset):
+        options = {"dtype": [np.float64, np.float32], "allow_nd": True}
+        X = X if hasattr(X, "shape") else np.asarray(X)
+        if len(X.shape) == 1:
+            X = check_array(X, ensure_2d=False, input_name="X", estimator=self, **options)
+            if reset:
+                vars(self).pop("n_features_in_", None)
+                vars(self).pop("feature_names_in_", None)
+        else:
+            X = validate_data(self, X, reset=reset, **options)
+        if not reset and X.shape[1:2] != self.center_.shape:
+            raise MapShapeError(
+                f"TargetScaler was fitted on {self._outputs(self.center_.shape)} and cannot take "
+                f"{self._outputs(X.shape[1:2])} of targets of shape {X.shape}. Reshape your data "
+                f"to that of the fit, or fit anew."
+            )
+        return X
+
+    @staticmethod
+    def _outputs(shape):
+        return f"{shape[0]} outputs" if shape else "one output of shape (n_samples,)"
+
+    @staticmethod
+    def _broadcast(values, X):
+        values = values.astype(X.dtype)
+        return values.reshape(1, -1, *(1,) * (X.ndim - 2)) if X.ndim > 1 else values
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

@@ -1,0 +1,20 @@
+"""Validation of shapes and values, and helpers shared by the whole library."""
+
+from ._backend import as_numpy, contiguous, is_torch, like, namespace
+from ._discovery import all_estimators
+from ._finite import check_finite
+from ._routing import final_fit_params
+from ._shapes import MapLayout, map_layout
+
+__all__ = [
+    "MapLayout",
+    "all_estimators",
+    "as_numpy",
+    "check_finite",
+    "contiguous",
+    "final_fit_params",
+    "is_torch",
+    "like",
+    "map_layout",
+    "namespace",
+]

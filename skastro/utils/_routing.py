@@ -1,0 +1,40 @@
+"""Hand sample weights and groups to the estimator at the end of a pipeline."""
+
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import has_fit_parameter
+
+
+def final_fit_params(estimator, **params):
+    """Spell fit parameters as the last step of a possibly nested pipeline takes them.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A pipeline or any other estimator.
+    **params : array-like
+        Parameters of ``fit``, such as ``sample_weight`` and ``groups``. None is left out, and
+        so is what the ``fit`` of the last step does not accept.
+
+    Returns
+    -------
+    dict
+        Parameters for ``estimator.fit``.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skastro.utils import final_fit_params
+    >>> final_fit_params(make_pipeline(StandardScaler(), Ridge()), sample_weight=[1], groups=[0])
+    {'ridge__sample_weight': [1]}
+    """
+    prefix = ""
+    while isinstance(estimator, Pipeline):
+        name, estimator = estimator.steps[-1]
+        prefix += f"{name}__"
+    return {
+        f"{prefix}{name}": value
+        for name, value in params.items()
+        if value is not None and has_fit_parameter(estimator, name)
+    }

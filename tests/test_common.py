@@ -1,0 +1,70 @@
+"""scikit-learn's own checks, on every public estimator."""
+
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skastro.nets import ConvNet
+from skastro.utils import all_estimators
+
+# A map of the checks has few and odd numbers of cells, which default blocks do not divide.
+PARAMETERS = {
+    "BlockPool": {"remainder": "partial"},
+    "CNNClassifier": {"n_threads": 1, "random_state": 0},
+    "CNNRegressor": {"n_threads": 1, "random_state": 0},
+}
+
+MINI_BATCHES = (
+    "a network is trained on mini-batches drawn at random: a sample of weight 2 and a sample "
+    "that is there twice fall into different batches"
+)
+ONE_TARGET = "targets of one number for each sample have one axis, as y has in scikit-learn"
+EXPECTED_FAILURES = {
+    name: {"check_sample_weight_equivalence_on_dense_data": MINI_BATCHES}
+    for name in ("CNNClassifier", "CNNRegressor", "SliceClassifier", "SliceRegressor")
+} | {"TargetScaler": {"check_fit1d": ONE_TARGET}}
+
+
+def make(name, estimator_class):
+    """The estimator to check; slice estimators hold a net that is seeded."""
+    if name in ("SliceClassifier", "SliceRegressor"):
+        inner = f"CNN{name.removeprefix('Slice')}"
+        classes = dict(all_estimators())
+        return estimator_class(make(inner, classes[inner]))
+    return estimator_class(**PARAMETERS.get(name, {}))
+
+
+ESTIMATORS = [make(name, estimator_class) for name, estimator_class in all_estimators()]
+
+
+@parametrize_with_checks(
+    ESTIMATORS,
+    expected_failed_checks=lambda estimator: EXPECTED_FAILURES.get(type(estimator).__name__, {}),
+)
+def test_scikit_learn_checks(estimator, check):
+    """Each estimator does what scikit-learn expects of any estimator."""
+    check(estimator)
+
+
+def test_every_estimator_is_found():
+    """The list that the checks go through holds what the library offers."""
+    names = {name for name, _ in all_estimators()}
+    assert {"CNNClassifier", "CNNRegressor", "FieldScaler", "SliceClassifier"} <= names
+    assert EXPECTED_FAILURES.keys() <= names
+    assert PARAMETERS.keys() <= names
+
+
+@pytest.mark.parametrize("kind", ["classifier", "regressor", "transformer"])
+def test_filter(kind):
+    """Filtered lists are parts of the whole list."""
+    assert set(all_estimators(kind)) < set(all_estimators())
+
+
+def test_filter_is_checked():
+    """An unknown kind is refused."""
+    with pytest.raises(ValueError, match="type_filter"):
+        all_estimators("cluster")
+
+
+def test_nets_do_not_count():
+    """What cannot be fitted is not listed."""
+    assert ConvNet not in [found for _, found in all_estimators()]
