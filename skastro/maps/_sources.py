@@ -46,7 +46,13 @@ class ArraySource:
 
 
 class _FileSource:
-    """What sources in files share: a path, an expected shape, a handle for each process."""
+    """What sources in files share: a path, an expected shape, a handle for each process.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    """
 
     def __init__(self, path):
         self.path = Path(os.path.abspath(path))
@@ -79,13 +85,7 @@ class _FileSource:
 
 
 class NpySource(_FileSource):
-    """Maps in a ``.npy`` file, memory-mapped.
-
-    Parameters
-    ----------
-    path : path-like
-        The file.
-    """
+    """Maps in a ``.npy`` file, memory-mapped."""
 
     def _open(self):
         try:
@@ -132,11 +132,26 @@ class Hdf5Source(_FileSource):
         return found
 
     def read(self, rows):
-        """Rows as a new array, see `ArraySource.read`.
+        """Rows as a new array.
 
         Each stretch of neighbouring rows is one read, and so are the rows that share a chunk
         as far as what lies between them is small; h5py's own reading of a list of rows is many
         times slower.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+            Row numbers, not negative, in any order.
+
+        Returns
+        -------
+        ndarray of shape (len(rows), ...)
+            The rows in native float32.
+
+        Raises
+        ------
+        MapSourceError
+            If the file has gone, has changed or cannot be read.
         """
         dataset = self._array()
         unique, inverse = np.unique(rows, return_inverse=True)

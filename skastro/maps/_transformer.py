@@ -16,7 +16,7 @@ class MapTransformer(ABC, TransformerMixin, BaseEstimator):
 
     A subclass implements ``_apply(batch)``, which turns a float32 batch, NumPy array or torch
     tensor, into another; where the shape of a sample changes, also ``_sample_shape``; where
-    something is learned, ``_update(chunk)``, called for each chunk of the training maps.
+    something is learned, ``_fit(X)``, which goes through ``self._chunks(X)``.
     Given lazy maps, `transform` appends the transformer to them and reads nothing.
     """
 

@@ -41,8 +41,10 @@ class ConvNet(Net):
         Pooling at the end of each layer.
     pool_size : int, default=2
         Cells that are pooled along each axis; fewer where a map has become smaller.
-    batch_norm : bool, default=True
-        Whether the output of each convolution is normalized over the batch.
+    batch_norm : bool, default=False
+        Whether the output of each convolution is normalized over the batch. It helps deep
+        nets, but changes the amplitude of a map by what else is in its batch, which hurts
+        where the amplitude of fluctuations carries the signal.
     activation : {"elu", "gelu", "leaky_relu", "relu", "silu", "tanh"}, default="relu"
         Activation behind each convolution and hidden layer.
     readout : {"flatten", "mean", "max"}, default="flatten"
@@ -105,7 +107,7 @@ class ConvNet(Net):
         kernel_size=3,
         pooling="max",
         pool_size=2,
-        batch_norm=True,
+        batch_norm=False,
         activation="relu",
         readout="flatten",
         hidden_layer_sizes=(),

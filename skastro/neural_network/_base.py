@@ -6,7 +6,7 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, clone, is_classifier
+from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted
@@ -33,7 +33,6 @@ from ._torch import (
     resolve_device,
     thread_count,
 )
-
 
 _RECORDED = ("epoch", "train_loss", "valid_loss", "dur")
 
@@ -151,7 +150,7 @@ class NetEstimator(BaseEstimator):
         """Data to train on and, for early stopping, to validate on."""
         rows = self._split(len(X), groups) if self.early_stopping else (None, None)
         weight = None if sample_weight is None else torch.from_numpy(sample_weight)
-        spec, map_shape, _ = self._architecture
+        map_shape = self._architecture[1]
         options = {"X": X, "map_shape": map_shape, "y": torch.from_numpy(y), "weight": weight}
         options |= {"seed": self._seed, "owner": self._name}
         if self.augmentation is not None:
@@ -167,9 +166,7 @@ class NetEstimator(BaseEstimator):
                 f"{self._name}(early_stopping=True) validates on groups of their own, and 'groups' "
                 f"has only one. Set early_stopping=False, or train on more groups."
             )
-        splitter = splitter(
-            1, test_size=self.validation_fraction, random_state=self._seed % 2**32
-        )
+        splitter = splitter(1, test_size=self.validation_fraction, random_state=self._seed % 2**32)
         return [
             torch.from_numpy(rows)
             for rows in next(splitter.split(np.empty((n_samples, 1)), groups=groups))

@@ -136,10 +136,7 @@ class Batches:
         return len(self._edges) - 1
 
     def __iter__(self):
-        if self.shuffle:
-            order = self.dataset.start_epoch()
-        else:
-            order = self.dataset.rows
+        order = self.dataset.start_epoch() if self.shuffle else self.dataset.rows
         for first, last in zip(self._edges[:-1], self._edges[1:], strict=True):
             yield self.dataset.batch(order[first:last])
 

@@ -31,26 +31,27 @@ def exact_quantiles(read_chunks, percentages):
             upper = np.zeros((chunk.shape[1], _BINS), dtype=np.int64)
         for channel in range(len(upper)):
             upper[channel] += np.bincount(_ordered(chunk[:, channel]) >> 16, minlength=_BINS)
-    upper = upper.cumsum(axis=1)
+    upper.cumsum(axis=1, out=upper)
     ranks = (upper[0, -1] - 1) * np.asarray(percentages, dtype=np.float64) / 100
     below = np.floor(ranks).astype(np.int64)
     wanted = np.unique([below, np.minimum(below + 1, upper[0, -1] - 1)])
     brackets = np.stack([np.searchsorted(row, wanted, side="right") for row in upper])
+    before = np.take_along_axis(upper, np.maximum(brackets - 1, 0), axis=1) * (brackets > 0)
+    del upper
 
-    lower = np.zeros((*brackets.shape, _BINS), dtype=np.int64)
+    lower = [{int(b): np.zeros(_BINS, dtype=np.int64) for b in row} for row in brackets]
     for chunk in read_chunks():
-        for channel, row in enumerate(brackets):
+        for channel, counts in enumerate(lower):
             keys = _ordered(chunk[:, channel])
-            for bracket in np.unique(row):
+            for bracket in counts:
                 inside = keys[keys >> 16 == bracket] & (_BINS - 1)
-                lower[channel, row == bracket] += np.bincount(inside, minlength=_BINS)
+                counts[bracket] += np.bincount(inside, minlength=_BINS)
 
     statistics = np.empty(brackets.shape, dtype=np.float64)
-    for channel, row in enumerate(brackets):
-        for i, (rank, bracket) in enumerate(zip(wanted, row, strict=True)):
-            before = upper[channel, bracket - 1] if bracket else 0
-            bits = np.searchsorted(lower[channel, i].cumsum(), rank - before, side="right")
-            statistics[channel, i] = _number((bracket << 16) | bits)
+    for (channel, i), bracket in np.ndenumerate(brackets):
+        seen = lower[channel][int(bracket)].cumsum()
+        bits = np.searchsorted(seen, wanted[i] - before[channel, i], side="right")
+        statistics[channel, i] = _number((bracket << 16) | bits)
     low = statistics[:, np.searchsorted(wanted, below)]
     high = statistics[:, np.minimum(np.searchsorted(wanted, below + 1), len(wanted) - 1)]
     return (low + (high - low) * (ranks - below)).T

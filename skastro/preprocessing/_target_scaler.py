@@ -67,13 +67,14 @@ class TargetScaler(TransformerMixin, BaseEstimator):
         self._validate_params()
         X = self._check(X, reset=True)
         axes = tuple(i for i in range(X.ndim) if i != 1)
+        least, greatest = X.min(axes).astype(np.float64), X.max(axes).astype(np.float64)
         if self.method == "standard":
             center, scale = X.mean(axes, dtype=np.float64), X.std(axes, dtype=np.float64)
         else:
-            center = X.min(axes).astype(np.float64)
-            scale = X.max(axes) - center
-        self.center_ = np.asarray(center)
-        self.scale_ = np.where(scale <= 1e-14 * np.abs(center), 1.0, scale)
+            center, scale = least, greatest - least
+        constant = (least == greatest) | (scale <= 1e-14 * np.abs(center))
+        self.center_ = np.where(constant, least, center)
+        self.scale_ = np.where(constant, 1.0, scale)
         return self
 
     def transform(self, X):

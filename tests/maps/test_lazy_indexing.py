@@ -171,9 +171,7 @@ def test_what_is_read_belongs_to_the_reader(stored, values):
 
 def test_numpy_functions_read(stored, values):
     np.testing.assert_allclose(np.mean(stored), values.mean(), rtol=1e-6)
-    np.testing.assert_array_equal(
-        np.concatenate([stored[:2], stored[4:5]]), values[[0, 1, 4]]
-    )
+    np.testing.assert_array_equal(np.concatenate([stored[:2], stored[4:5]]), values[[0, 1, 4]])
 
 
 def test_lazy_maps_are_opened_already(stored):

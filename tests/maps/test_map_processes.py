@@ -12,6 +12,7 @@ import pytest
 from skastro.maps import open_maps
 from skastro.preprocessing import FieldScaler
 
+
 @pytest.fixture(params=["maps.h5", "maps.npy"])
 def file_maps(request, tmp_path):
     """Maps of 2000 samples in a file of either format."""
@@ -93,5 +94,7 @@ def test_threads_share_a_source(file_maps):
     fresh = open_maps(file_maps.source.path)
     orders = [np.random.default_rng(seed).permutation(2000)[:300] for seed in range(40)]
     with ThreadPoolExecutor(4) as pool:
-        for order, rows in zip(orders, pool.map(lambda i: np.asarray(fresh[i]), orders)):
+        for order, rows in zip(
+            orders, pool.map(lambda i: np.asarray(fresh[i]), orders), strict=True
+        ):
             np.testing.assert_array_equal(rows, values[order])

@@ -122,6 +122,9 @@ def test_memory_of_fitting_in_chunks(tmp_path, monkeypatch):
         def _fit(self, X):
             self.total_ = sum(float(chunk.sum()) for chunk in self._chunks(X))
 
+        def _apply(self, batch):
+            return batch
+
     write_large(tmp_path / "maps.h5")
     maps = open_maps(tmp_path / "maps.h5")
     maps[0]

@@ -195,7 +195,7 @@ def test_archive_in_the_name_of_an_array(tmp_path):
         archive.writestr("a.npy", b"")
     path = tmp_path / "maps.npy"
     path.write_bytes(buffer.getvalue())
-    with pytest.raises(MapSourceError, match="not a complete .npy"):
+    with pytest.raises(MapSourceError, match=r"not a complete \.npy"):
         open_maps(path)
 
 

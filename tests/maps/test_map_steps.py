@@ -45,6 +45,9 @@ class Noise(MapTransformer):
     def __init__(self, random_state=0):
         self.random_state = random_state
 
+    def _apply(self, batch):
+        return self._apply_random(batch, range(len(batch)), 0)
+
     def _apply_random(self, batch, samples, epoch):
         draws = [np.random.default_rng((self.random_state, epoch, s)).normal() for s in samples]
         return batch + np.float32(draws).reshape(-1, *[1] * (batch.ndim - 1))
@@ -107,6 +110,9 @@ def test_step_that_does_not_fit_the_shape_fails_at_once(stored):
                 raise ValueError("not square")
             return shape
 
+        def _apply(self, batch):
+            return batch
+
     with pytest.raises(ValueError, match="not square"):
         stored.with_step(Square())
 
@@ -116,8 +122,9 @@ def test_realizations_differ_by_epoch_and_row(stored, values):
     noise = {epoch: np.asarray(noisy.realization(epoch)) - values for epoch in (0, 1, 5)}
     for epoch, added in noise.items():
         want = np.array([draw(7, epoch, sample) for sample in range(23)])
-        np.testing.assert_allclose(added, np.broadcast_to(want[:, None, None, None], added.shape),
-                                   atol=1e-3)
+        np.testing.assert_allclose(
+            added, np.broadcast_to(want[:, None, None, None], added.shape), atol=1e-3
+        )
     assert len({float(added[0, 0, 0, 0]) for added in noise.values()}) == 3
     np.testing.assert_array_equal(np.asarray(noisy), np.asarray(noisy.realization(0)))
 

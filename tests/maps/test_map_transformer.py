@@ -120,3 +120,11 @@ def test_tags():
     assert tags.input_tags.two_d_array
     assert tags.input_tags.three_d_array
     assert tags.transformer_tags.preserves_dtype == ["float32"]
+
+
+def test_apply_is_asked_of_subclasses():
+    class Nothing(MapTransformer):
+        pass
+
+    with pytest.raises(TypeError, match="abstract"):
+        Nothing()

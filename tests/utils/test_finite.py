@@ -65,7 +65,7 @@ def test_views_that_are_not_contiguous():
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
 def test_tensors(dtype):
     torch = pytest.importorskip("torch")
-    values = torch.from_numpy(VALUES).to(getattr(torch, dtype)).requires_grad_()
+    values = torch.tensor(VALUES, dtype=getattr(torch, dtype), requires_grad=True)
     check_finite(values, "Owner")
     with torch.no_grad():
         values[3, 5, 1, 2] = torch.nan

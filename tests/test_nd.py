@@ -1,0 +1,242 @@
+"""What maps demand of every estimator, in the spirit of scikit-learn's own checks.
+
+Each estimator is put to maps of three, four and five axes with unequal lengths, in memory and
+lazy.
+"""
+
+import pickle
+
+import h5py
+import joblib
+import numpy as np
+import pytest
+from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.utils.validation import check_is_fitted
+
+from skastro.exceptions import MapShapeError
+from skastro.maps import LazyMaps, open_maps
+from skastro.nets import ConvNet
+from skastro.neural_network import CNNClassifier, CNNRegressor
+from skastro.preprocessing import CubeSlicer
+from skastro.utils import all_estimators
+
+SHAPES = {3: (8, 9), 4: (2, 8, 9), 5: (2, 7, 8, 9)}
+N_SAMPLES = 12
+NET = ConvNet(n_layers=2, n_filters=2)
+TRAINING = {"net": NET, "max_epochs": 2, "n_threads": 1, "random_state": 0, "batch_size": 4}
+
+# How an estimator is set up for maps of a number of axes; every public one must be here.
+FACTORIES = {
+    "BlockPool": lambda cls, ndim: cls(remainder="drop"),
+    "CNNClassifier": lambda cls, ndim: cls(**TRAINING),
+    "CNNRegressor": lambda cls, ndim: cls(**TRAINING),
+    "FieldScaler": lambda cls, ndim: cls(),
+    "SignedLog": lambda cls, ndim: cls(scale=0.5),
+    "SliceClassifier": lambda cls, ndim: cls(CNNClassifier(**TRAINING), slicer=CubeSlicer(step=3)),
+    "SliceRegressor": lambda cls, ndim: cls(CNNRegressor(**TRAINING), slicer=CubeSlicer(step=3)),
+    "TargetScaler": lambda cls, ndim: cls(),
+}
+# Targets are kept in memory and in float64.
+NOT_ON_MAPS = {"TargetScaler"}
+# What learns nothing from the values of lazy maps does not read them in fit.
+READS_NOTHING = {"BlockPool", "SignedLog"}
+
+CASES = [
+    pytest.param(name, ndim, id=f"{name}-{ndim}")
+    for name, _ in all_estimators()
+    for ndim in SHAPES
+    if name not in NOT_ON_MAPS
+]
+TRANSFORMER_CASES = [
+    case for case in CASES if hasattr(dict(all_estimators())[case.values[0]], "transform")
+]
+all_cases = pytest.mark.parametrize(("name", "ndim"), CASES)
+
+
+def make(name, ndim):
+    """An estimator for maps of `ndim` axes."""
+    return FACTORIES[name](dict(all_estimators())[name], ndim)
+
+
+def maps(ndim, dtype="float32"):
+    """Maps whose spread grows with their target, with a group for each pair of samples."""
+    rng = np.random.default_rng(ndim)
+    y = np.arange(N_SAMPLES) % 3
+    scale = (1.0 + y).reshape(-1, *(1,) * (ndim - 1))
+    X = (scale * rng.normal(size=(N_SAMPLES, *SHAPES[ndim]))).astype(dtype)
+    return X, y, np.arange(N_SAMPLES) // 2
+
+
+def outputs(estimator, X):
+    """All that a fitted estimator makes of maps."""
+    found = [
+        np.asarray(getattr(estimator, method)(X))
+        for method in ("predict", "predict_proba", "transform")
+        if hasattr(estimator, method)
+    ]
+    assert found
+    return found
+
+
+def assert_same(first, second):
+    """Two lists of arrays are equal bit by bit."""
+    for a, b in zip(first, second, strict=True):
+        assert a.dtype == b.dtype
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.fixture
+def lazy(tmp_path):
+    """Turn an array into lazy maps over an HDF5 file."""
+
+    def store(X):
+        path = tmp_path / "maps.h5"
+        with h5py.File(path, "w") as file:
+            file.create_dataset("maps", data=X, chunks=(1, *X.shape[1:]))
+        return open_maps(path)
+
+    return store
+
+
+def test_every_estimator_has_a_case():
+    """A new estimator cannot be forgotten here."""
+    assert FACTORIES.keys() == {name for name, _ in all_estimators()}
+
+
+@all_cases
+def test_clone_and_repr(name, ndim):
+    """A clone has the same parameters and is not fitted."""
+    estimator = make(name, ndim)
+    X, y, _ = maps(ndim)
+    copy = clone(estimator.fit(X, y))
+    assert repr(copy) == repr(estimator)
+    assert not [key for key in vars(copy) if key.endswith("_") and not key.startswith("__")]
+
+
+@all_cases
+def test_pickle(name, ndim):
+    """A fitted estimator survives pickle and joblib with equal outputs."""
+    X, y, _ = maps(ndim)
+    estimator = make(name, ndim).fit(X, y)
+    before = outputs(estimator, X)
+    restored = pickle.loads(pickle.dumps(estimator))
+    check_is_fitted(restored)
+    assert_same(before, outputs(restored, X))
+    assert joblib.hash(restored) == joblib.hash(pickle.loads(pickle.dumps(restored)))
+
+
+@pytest.mark.parametrize(("name", "ndim"), TRANSFORMER_CASES)
+def test_float32_is_kept(name, ndim):
+    """Transformers return float32 for float32 and float64 alike."""
+    X, y, _ = maps(ndim)
+    estimator = make(name, ndim).fit(X, y)
+    assert estimator.transform(X).dtype == np.float32
+    assert estimator.transform(X.astype(float)).dtype == np.float32
+
+
+@all_cases
+@pytest.mark.parametrize("dtype", [">f4", ">f8", "float16"])
+def test_foreign_floats(name, ndim, dtype):
+    """Big-endian numbers, as in FITS files, and halves give the results of native ones."""
+    X, y, _ = maps(ndim, "float16")
+    native = make(name, ndim).fit(X.astype("float32"), y)
+    foreign = make(name, ndim).fit(X.astype(dtype), y)
+    assert_same(outputs(native, X.astype("float32")), outputs(foreign, X.astype(dtype)))
+
+
+@all_cases
+def test_wrong_sample_shape(name, ndim):
+    """Maps of another shape are refused, and both shapes are named."""
+    X, y, _ = maps(ndim)
+    estimator = make(name, ndim).fit(X, y)
+    wrong = X[:, None] if ndim == 3 else X[:, :1]
+    method = estimator.predict if hasattr(estimator, "predict") else estimator.transform
+    with pytest.raises(MapShapeError) as error:
+        method(wrong)
+    assert name in str(error.value)
+    assert str(X.shape[1:]) in str(error.value)
+    assert str(wrong.shape[1:]) in str(error.value)
+
+
+@all_cases
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_nan_is_found(name, ndim, bad):
+    """NaN and infinity are refused in fit and after, and their place is named."""
+    X, y, _ = maps(ndim)
+    estimator = make(name, ndim).fit(X, y)
+    X[5, ..., 3, 2] = bad
+    for method in (
+        lambda: make(name, ndim).fit(X, y),
+        lambda: outputs(estimator, X),
+    ):
+        with pytest.raises(ValueError, match=r"sample 5, .*3, 2\)") as error:
+            method()
+        assert ("NaN" if np.isnan(bad) else "inf") in str(error.value)
+
+
+@pytest.mark.parametrize(("name", "ndim"), [c for c in CASES if c.values[0] not in READS_NOTHING])
+def test_nan_is_found_in_lazy_maps(name, ndim, lazy):
+    """NaN in a file is found when it is read, in fit."""
+    X, y, _ = maps(ndim)
+    X[5, ..., 3, 2] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        make(name, ndim).fit(lazy(X), y)
+
+
+@all_cases
+def test_subset_invariance(name, ndim):
+    """What comes out for a map does not depend on the maps beside it."""
+    X, y, _ = maps(ndim)
+    estimator = make(name, ndim).fit(X, y)
+    together = outputs(estimator, X)
+    one_by_one = [outputs(estimator, X[i : i + 1]) for i in range(len(X))]
+    assert_same(together, [np.concatenate(parts) for parts in zip(*one_by_one, strict=True)])
+    order = np.random.default_rng(0).permutation(len(X))
+    assert_same([out[order] for out in together], outputs(estimator, X[order]))
+
+
+@all_cases
+def test_idempotent_fit(name, ndim):
+    """Fitting twice is fitting once, and equal seeds give equal bits."""
+    X, y, _ = maps(ndim)
+    once = make(name, ndim).fit(X, y)
+    twice = make(name, ndim).fit(X[::-1], y[::-1]).fit(X, y)
+    assert_same(outputs(once, X), outputs(twice, X))
+
+
+@all_cases
+def test_input_is_not_modified(name, ndim):
+    """Neither fit nor what follows writes into the maps, which may be read-only."""
+    X, y, groups = maps(ndim)
+    X.flags.writeable = False
+    before = X.copy()
+    estimator = make(name, ndim)
+    params = {"groups": groups} if is_classifier(estimator) or is_regressor(estimator) else {}
+    outputs(estimator.fit(X, y, **params), X)
+    np.testing.assert_array_equal(X, before)
+
+
+@all_cases
+def test_lazy_equals_eager(name, ndim, lazy):
+    """Lazy maps give the results of arrays, and transformers keep them lazy."""
+    X, y, _ = maps(ndim)
+    source = lazy(X)
+    eager = make(name, ndim).fit(X, y)
+    from_file = make(name, ndim).fit(source, y)
+    assert_same(outputs(eager, X), outputs(from_file, source))
+    assert_same(outputs(eager, X[::-2]), outputs(from_file, source[::-2]))
+    if hasattr(from_file, "transform"):
+        assert isinstance(from_file.transform(source), LazyMaps)
+
+
+@all_cases
+def test_global_random_states_are_left_alone(name, ndim):
+    """Neither NumPy's nor torch's global generator moves."""
+    import torch
+
+    X, y, _ = maps(ndim)
+    numpy_before = np.random.mtrand._rand.get_state()
+    torch_before = torch.get_rng_state()
+    outputs(make(name, ndim).fit(X, y), X)
+    np.testing.assert_equal(np.random.mtrand._rand.get_state(), numpy_before)
+    assert torch.equal(torch.get_rng_state(), torch_before)
