@@ -9,7 +9,8 @@ density field, so whole simulations are set aside for testing.
 
 Four classifiers are compared on the same three folds: the most frequent class, extremely
 randomized trees on summary statistics, a dense network of 350 hidden units on patches of
-50 x 50 cells, and a convolutional network on density and brightness temperature together.
+50 x 50 cells of brightness temperature, and a convolutional network on density and brightness
+temperature together.
 
 Run it with ``python examples/plot_reionization_slices.py``; pictures and the fitted pipeline
 go to the folder ``demo_output``.
@@ -59,27 +60,37 @@ def summary_statistics(maps):
 
 def candidates(dense_epochs, cnn_epochs):
     """The classifiers of slices, each with the fields that it sees and how slices are cut."""
-    both, density = ["density", "brightness_temp"], ["density"]
+    both, brightness = ["density", "brightness_temp"], ["brightness_temp"]
     whole, patches = CubeSlicer(), CubeSlicer(patch_size=50, patch_step=14)
-    training = {"augmentation": Symmetries("square", shift=True), "random_state": 0, "verbose": 1}
+    training = {"random_state": 0, "verbose": 1}
     trees = make_pipeline(
         FunctionTransformer(summary_statistics), ExtraTreesClassifier(500, random_state=0)
     )
     dense = make_pipeline(
         FieldScaler(),
         CNNClassifier(
-            DenseNet((350,)), max_epochs=dense_epochs, random_state=0, verbose=1, batch_size=128
+            DenseNet((350,)),
+            batch_size=128,
+            max_epochs=dense_epochs,
+            augmentation=Symmetries("square"),
+            **training,
         ),
     )
-    net = ConvNet(pooling="mean", readout="mean", padding_mode="circular")
     cnn = make_pipeline(
-        FieldScaler(), CNNClassifier(net, lr=3e-3, max_epochs=cnn_epochs, **training)
+        FieldScaler(),
+        CNNClassifier(
+            ConvNet(activation="gelu", pooling="mean", readout="mean", padding_mode="circular"),
+            lr=3e-3,
+            max_epochs=cnn_epochs,
+            augmentation=Symmetries("square", shift=True),
+            **training,
+        ),
     )
     return {
         "most frequent class": (DummyClassifier(), both, whole),
         "trees on summary statistics": (trees, both, whole),
-        "dense 2500-350-17 on patches of density": (dense, density, patches),
-        "CNN on density and brightness": (cnn, both, whole),
+        "dense 2500-350-17, patches of brightness": (dense, brightness, patches),
+        "CNN, density and brightness": (cnn, both, whole),
     }
 
 

@@ -106,6 +106,9 @@ class _SliceEstimator(MetaEstimatorMixin, BaseEstimator):
             parts.append(values.reshape(len(cubes), *shape, *values.shape[1:]).mean(axis=2))
         return np.concatenate(parts)
 
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "estimator_")
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True

@@ -1,6 +1,5 @@
 """Curves of the loss over the epochs of training."""
 
-import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -104,11 +103,12 @@ class LossCurveDisplay:
                 ("train_loss", "-", "training"),
                 ("valid_loss", "--", "validation"),
             ):
-                if key not in history[0]:
+                recorded = [epoch for epoch in history if key in epoch]
+                if not recorded:
                     continue
                 self.lines_ += ax.plot(
-                    [epoch["epoch"] for epoch in history],
-                    np.array([epoch[key] for epoch in history]),
+                    [epoch["epoch"] for epoch in recorded],
+                    [epoch[key] for epoch in recorded],
                     style,
                     color=f"C{i}",
                     label=f"{name}, {label}" if name else label,

@@ -55,6 +55,7 @@ def check_maps(estimator, X, *, reset, dim=None, free_size=False, min_samples=1)
         with np.errstate(over="ignore"):
             X = _check_array(estimator, X, reset, dim, free_size, min_samples)
     else:
+        _forget_names(estimator, reset)
         _check_shape(estimator, X.shape, reset, dim, free_size)
         if len(X) < min_samples:
             raise ValueError(
@@ -81,22 +82,27 @@ def _check_array(estimator, X, reset, dim, free_size, min_samples):
         "ensure_all_finite": False,
         "ensure_min_samples": min_samples,
     }
-    if len(X.shape) <= 2:
+    of_features = len(X.shape) == 2 and (reset or len(estimator.sample_shape_) == 1)
+    if of_features or len(X.shape) < 2:
         X = validate_data(estimator, X, reset=reset, **options)
         map_layout(X.shape, dim, type(estimator).__name__)
         return X
+    _forget_names(estimator, reset)
     _check_shape(estimator, X.shape, reset, dim, free_size)
     return check_array(X, input_name="X", estimator=estimator, **options)
 
 
+def _forget_names(estimator, reset):
+    if reset:
+        vars(estimator).pop("feature_names_in_", None)
+
+
 def _check_shape(estimator, shape, reset, dim, free_size):
-    """Compare with the shape in fit; in fit itself, forget the feature names of an earlier one."""
     owner = type(estimator).__name__
     layout = map_layout(shape, dim, owner)
     if 0 in layout.map_shape:
         raise MapShapeError(f"{owner} takes maps that have cells; got shape {tuple(shape)}.")
     if reset:
-        vars(estimator).pop("feature_names_in_", None)
         return
     fitted = estimator.sample_shape_
     if tuple(shape[1:]) == fitted:
@@ -104,9 +110,14 @@ def _check_shape(estimator, shape, reset, dim, free_size):
     same_axes = free_size and 2 < len(shape) == len(fitted) + 1
     if same_axes and map_layout((1, *fitted), dim, owner).n_channels == layout.n_channels:
         return
+    remedy = (
+        "To give one sample, add the axis of samples: X[None]."
+        if tuple(shape) == fitted
+        else "Cut, pool or reorder the axes of the maps, or fit anew."
+    )
     raise MapShapeError(
         f"{owner} was fitted on samples of shape {fitted} and cannot take samples of shape "
-        f"{tuple(shape[1:])}. Cut, pool or reorder the axes of the maps, or fit anew."
+        f"{tuple(shape[1:])}. {remedy}"
     )
 
 

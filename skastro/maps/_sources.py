@@ -10,6 +10,7 @@ import numpy as np
 from ..exceptions import MapShapeError, MapSourceError
 
 CHUNK_BYTES = 1 << 25
+_DIRECT_BYTES = 1 << 20  # h5py reads less than this several times faster into an array of its own
 
 
 class ArraySource:
@@ -154,15 +155,19 @@ class Hdf5Source(_FileSource):
             If the file has gone, has changed or cannot be read.
         """
         dataset = self._array()
+        row_bytes = self.dtype.itemsize * math.prod(self.shape[1:])
+        per_chunk = dataset.chunks[0] if dataset.chunks else 1
         unique, inverse = np.unique(rows, return_inverse=True)
         out = np.empty((len(unique), *self.shape[1:]), dtype=np.float32)
         try:
-            for start, stop in _stretches(unique, dataset):
-                first, last = unique[start], unique[stop - 1]
-                if last - first == stop - start - 1:
-                    dataset.read_direct(out, np.s_[first : last + 1], np.s_[start:stop])
+            for start, stop in _stretches(unique, per_chunk, CHUNK_BYTES // max(1, row_bytes)):
+                first, end = unique[start], unique[stop - 1] + 1
+                if end - first > stop - start:
+                    out[start:stop] = dataset[first:end][unique[start:stop] - first]
+                elif (stop - start) * row_bytes < _DIRECT_BYTES:
+                    out[start:stop] = dataset[first:end]
                 else:
-                    out[start:stop] = dataset[first : last + 1][unique[start:stop] - first]
+                    dataset.read_direct(out, np.s_[first:end], np.s_[start:stop])
         except OSError as error:
             raise MapSourceError(f"LazyMaps: cannot read {self}: {error}") from error
         return out if len(out) == len(rows) and (np.diff(inverse) > 0).all() else out[inverse]
@@ -171,10 +176,8 @@ class Hdf5Source(_FileSource):
         return f"{self.path}::{self.dataset}"
 
 
-def _stretches(rows, dataset):
+def _stretches(rows, per_chunk, at_most):
     """Slices of ascending rows that are read at once: neighbours, and rows of one chunk."""
-    per_chunk = dataset.chunks[0] if dataset.chunks else 1
-    at_most = CHUNK_BYTES // max(1, dataset.dtype.itemsize * math.prod(dataset.shape[1:]))
     gaps = np.flatnonzero(np.diff(rows) > 1) + 1
     start, stop = 0, 0
     for following in (*gaps.tolist(), len(rows)):

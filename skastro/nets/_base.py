@@ -1,6 +1,7 @@
 """The parameter object behind every architecture."""
 
 from abc import ABC, abstractmethod
+from numbers import Integral
 
 from sklearn.base import BaseEstimator
 
@@ -55,6 +56,14 @@ class Net(ABC, BaseEstimator):
                 f"with {wanted} spatial axes; got {map_shape}. Set `dim` or reshape the maps."
             )
         return self._build(map_shape, n_outputs)
+
+    def _check_sizes(self, name, sizes):
+        """Refuse numbers of units or filters that are no positive integers."""
+        if not all(isinstance(size, Integral) and size > 0 for size in sizes):
+            raise ValueError(
+                f"The '{name}' parameter of {type(self).__name__} must hold integers of at least "
+                f"1. Got {sizes!r} instead."
+            )
 
     @abstractmethod
     def _build(self, map_shape, n_outputs):

@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from ..exceptions import MapShapeError
+
 
 class _WrapFunction(torch.autograd.Function):
     """Periodic padding; the gradient of the rim is added to the cells that it repeats."""
@@ -52,6 +54,11 @@ class CircularPad(nn.Module):
     before, after : int
         Cells that are added at the near and the far end of each spatial axis, no more than
         the axis has.
+
+    Raises
+    ------
+    MapShapeError
+        If a map has an axis that is shorter.
     """
 
     def __init__(self, before, after):
@@ -61,6 +68,11 @@ class CircularPad(nn.Module):
 
     def forward(self, x):
         """Turn ``(n, c, *spatial)`` into a batch with wider spatial axes."""
+        if max(self.before, self.after) > min(x.shape[2:]):
+            raise MapShapeError(
+                f"CircularPad({self.before}, {self.after}) cannot wrap around maps of size "
+                f"{tuple(x.shape[2:])}. Take larger maps or smaller kernels."
+            )
         return _WrapFunction.apply(x, self.before, self.after)
 
     def extra_repr(self):

@@ -15,6 +15,7 @@ from ._layers import (
     BATCH_NORMS,
     CONVOLUTIONS,
     POOLINGS,
+    ZERO_PADS,
     Dropout,
     SpatialReadout,
     dense_head,
@@ -137,9 +138,11 @@ class ConvNet(Net):
                 f"The 'n_filters' parameter of ConvNet must be one integer or one for each of the "
                 f"n_layers={self.n_layers} layers. Got {self.n_filters!r} instead."
             )
+        self._check_sizes("n_filters", self.n_filters)
         return list(self.n_filters)
 
     def _build(self, map_shape, n_outputs):
+        self._check_sizes("hidden_layer_sizes", self.hidden_layer_sizes)
         n_channels, *spatial = map_shape
         features = OrderedDict()
         for i, n_filters in enumerate(self._filters(), 1):
@@ -165,8 +168,9 @@ class ConvNet(Net):
 
     def _layer(self, n_channels, n_filters, spatial):
         """One layer, and the size of its output."""
+        before, after = (self.kernel_size - 1) // 2, self.kernel_size // 2
         circular = self.padding_mode == "circular" and self.kernel_size > 1
-        if circular and self.kernel_size // 2 > min(spatial):
+        if circular and after > min(spatial):
             raise MapShapeError(
                 f"ConvNet(kernel_size={self.kernel_size}, padding_mode='circular') cannot wrap "
                 f"around feature maps of size {tuple(spatial)}. Take fewer layers, smaller "
@@ -176,13 +180,15 @@ class ConvNet(Net):
         parts = []
         for _ in range(self.n_convolutions):
             if circular:
-                parts.append(CircularPad((self.kernel_size - 1) // 2, self.kernel_size // 2))
+                parts.append(CircularPad(before, after))
+            elif before < after:
+                parts.append(ZERO_PADS[dim]((before, after) * dim))
             parts.append(
                 CONVOLUTIONS[dim](
                     n_channels,
                     n_filters,
                     self.kernel_size,
-                    padding=0 if circular else "same",
+                    padding=0 if circular or before < after else before,
                     bias=not self.batch_norm,
                 )
             )

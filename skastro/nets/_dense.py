@@ -63,6 +63,7 @@ class DenseNet(Net):
         self.dim = dim
 
     def _build(self, map_shape, n_outputs):
+        self._check_sizes("hidden_layer_sizes", self.hidden_layer_sizes)
         head = dense_head(
             math.prod(map_shape),
             self.hidden_layer_sizes,

@@ -19,7 +19,7 @@ import skastro
 from ..exceptions import DivergenceError
 from ..maps import check_maps
 from ..nets import ConvNet
-from ..utils import map_layout
+from ..utils import as_numpy, map_layout
 from ..utils._params import HasMethods, Interval, Options, StrOptions
 from ._batches import Batches, MapDataset
 from ._losses import SampleLoss
@@ -68,8 +68,10 @@ class NetEstimator(BaseEstimator):
 
     @property
     def _continues(self):
-        """Whether fit goes on from the weights that are there."""
-        return self.warm_start and hasattr(self, "net_")
+        """Whether fit goes on from the weights that are there, unless these are worthless."""
+        if not self.warm_start or not hasattr(self, "history_"):
+            return False
+        return not self.history_ or bool(np.isfinite(self.history_[-1]["train_loss"]))
 
     def _check_fit(self, X, y, sample_weight, groups):
         """Check what fit was given; targets are checked by the subclass."""
@@ -78,28 +80,34 @@ class NetEstimator(BaseEstimator):
             raise ValueError(
                 f"This {self._name} estimator requires y to be passed, but the target y is None."
             )
-        X = check_maps(
-            self, X, reset=not self._continues, dim=getattr(self.net, "dim", None), min_samples=2
-        )
+        dim, reset = getattr(self.net, "dim", None), not self._continues
+        X = as_numpy(check_maps(self, X, reset=reset, dim=dim, min_samples=2))
         check_consistent_length(X, y, sample_weight, groups)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(
                 sample_weight, np.empty((len(X), 1)), dtype=np.float32, ensure_non_negative=True
             )
+            n_used = np.count_nonzero(sample_weight)
+            if n_used < 2:
+                raise ValueError(
+                    f"{self._name} needs at least 2 samples whose sample_weight is not zero; got "
+                    f"{n_used}."
+                )
         return X, sample_weight
 
     def _fit_net(self, X, y, n_outputs, sample_weight, groups):
         """Train on checked maps and encoded targets."""
         device = resolve_device(self.device, self._name)
-        if not self._continues:
+        module, history = None, History()
+        if self._continues:
+            module, history = self.net_.module_, self.net_.history
+        else:
             self._seed = draw_seed(self.random_state)
-            net = ConvNet() if self.net is None else self.net
-            spec = clone(net) if hasattr(net, "get_params") else net
-            layout = map_layout(X.shape, getattr(net, "dim", None), self._name)
+            spec = ConvNet() if self.net is None else self.net
+            spec = clone(spec) if hasattr(spec, "get_params") else spec
+            layout = map_layout(X.shape, getattr(spec, "dim", None), self._name)
             self._architecture = (spec, layout.map_shape, n_outputs)
-            self.net_ = self._make_net(device)
-            self.net_.initialize()
-        epochs = range(len(self.net_.history), self.max_epochs)
+        epochs = range(len(history), self.max_epochs)
         if not epochs:
             warnings.warn(
                 f"{self._name}(warm_start=True) has been trained for max_epochs="
@@ -109,18 +117,32 @@ class NetEstimator(BaseEstimator):
             )
             return
         train, valid = self._datasets(X, y, sample_weight, groups)
-        self.net_.train_split = None if valid is None else predefined_split(valid)
-        self._set_callbacks(len(epochs), len(Batches(train, self.batch_size)))
-        self.net_.notify("on_train_begin", X=train)
+        self._batch_size = min(self.batch_size, len(X))
+        net = self._make_net(device, module)
+        net.history = history
+        net.train_split = None if valid is None else predefined_split(valid)
+        n_batches = len(Batches(train, self._batch_size, shuffle=True))
+        self._set_callbacks(net, len(epochs) * n_batches)
+        self.net_ = net
         try:
             with own_generator(device), thread_count(self.n_threads):
+                self.net_.notify("on_train_begin", X=train)
                 self._train(train, epochs)
         finally:
-            self.net_.notify("on_train_end", X=train)
-            self.net_.train_split = None
-            self.net_.callbacks_ = []
+            self._keep_history()
+            try:
+                self.net_.notify("on_train_end", X=train)
+            finally:
+                self.net_.train_split = None
+                self.net_.callbacks_ = []
+
+    def _keep_history(self):
+        """Note the epochs that were run; one that was interrupted does not count."""
+        history = self.net_.history
+        if history and "train_loss" not in history[-1]:
+            history.pop()
         self.history_ = [
-            {key: epoch[key] for key in _RECORDED if key in epoch} for epoch in self.net_.history
+            {key: epoch[key] for key in _RECORDED if key in epoch} for epoch in history
         ]
         self.n_iter_ = len(self.history_)
 
@@ -148,44 +170,54 @@ class NetEstimator(BaseEstimator):
 
     def _datasets(self, X, y, sample_weight, groups):
         """Data to train on and, for early stopping, to validate on."""
-        rows = self._split(len(X), groups) if self.early_stopping else (None, None)
-        weight = None if sample_weight is None else torch.from_numpy(sample_weight)
         map_shape = self._architecture[1]
-        options = {"X": X, "map_shape": map_shape, "y": torch.from_numpy(y), "weight": weight}
-        options |= {"seed": self._seed, "owner": self._name}
         if self.augmentation is not None:
             self.augmentation.n_elements(map_shape[1:])
-        train = MapDataset(**options, rows=rows[0], augmentation=self.augmentation)
-        return train, None if rows[1] is None else MapDataset(**options, rows=rows[1])
+        rows = np.arange(len(X)) if sample_weight is None else np.flatnonzero(sample_weight)
+        train, valid = self._split(rows, groups) if self.early_stopping else (rows, None)
 
-    def _split(self, n_samples, groups):
+        def dataset(rows, **options):
+            weight = None if sample_weight is None else _mean_one(sample_weight, rows)
+            options |= {"weight": weight, "rows": torch.from_numpy(rows), "owner": self._name}
+            return MapDataset(X, map_shape, torch.from_numpy(y), seed=self._seed, **options)
+
+        return (
+            dataset(train, augmentation=self.augmentation),
+            None if valid is None else dataset(valid),
+        )
+
+    def _split(self, rows, groups):
         """Rows for training and for validation, whole groups where there are groups."""
-        splitter = ShuffleSplit if groups is None else GroupShuffleSplit
-        if groups is not None and len(np.unique(groups)) < 2:
-            raise ValueError(
-                f"{self._name}(early_stopping=True) validates on groups of their own, and 'groups' "
-                f"has only one. Set early_stopping=False, or train on more groups."
-            )
+        splitter, n_units, units = ShuffleSplit, len(rows), "samples"
+        if groups is not None:
+            groups = np.asarray(groups)[rows]
+            splitter, n_units, units = GroupShuffleSplit, len(np.unique(groups)), "groups"
         splitter = splitter(1, test_size=self.validation_fraction, random_state=self._seed % 2**32)
-        return [
-            torch.from_numpy(rows)
-            for rows in next(splitter.split(np.empty((n_samples, 1)), groups=groups))
-        ]
+        try:
+            return [rows[part] for part in next(splitter.split(rows, groups=groups))]
+        except ValueError as error:
+            raise ValueError(
+                f"{self._name}(early_stopping=True, validation_fraction={self.validation_fraction})"
+                f" cannot part {n_units} {units} into some to train on and some to validate on. "
+                f"Train on more {units}, change validation_fraction or set early_stopping=False."
+            ) from error
 
-    def _make_net(self, device):
-        """The skorch net, with weights drawn from the seed."""
+    def _make_net(self, device, module=None):
+        """The skorch net around a module; by default a new one, its weights drawn from the seed."""
         spec, map_shape, n_outputs = self._architecture
+        if module is None:
+            module = build_module(spec, map_shape, n_outputs, derive_seed(self._seed, 4))
         optimizer, options = OPTIMIZERS.get(self.optimizer, (self.optimizer, {}))
         if self.optimizer in OPTIMIZERS and device.type in ("cpu", "cuda"):
             options = options | {"fused": True}
-        return MapNet(
-            build_module(spec, map_shape, n_outputs, derive_seed(self._seed, 4)),
+        net = MapNet(
+            module,
             criterion=SampleLoss(self._losses.get(self.loss, self.loss)),
             optimizer=optimizer,
             lr=self.lr,
             optimizer__weight_decay=self.weight_decay,
             **{f"optimizer__{key}": value for key, value in options.items()},
-            batch_size=self.batch_size,
+            batch_size=self._batch_size,
             iterator_train=Batches,
             iterator_train__shuffle=True,
             iterator_valid=Batches,
@@ -194,28 +226,38 @@ class NetEstimator(BaseEstimator):
             device=device,
             verbose=0,
             seed=self._seed,
+            n_outputs=n_outputs,
         )
+        return net.initialize()
 
-    def _set_callbacks(self, n_epochs, n_batches):
+    def _set_callbacks(self, net, n_steps):
         """Callbacks of this run: ours, and copies of the user's."""
-        callbacks = list(copy.deepcopy(self.callbacks or ()))
+        callbacks = [EpochProgress(self._name, self.max_epochs)] if self.verbose == 1 else []
+        callbacks += copy.deepcopy(list(self.callbacks or ()))
         if self.schedule is not None:
-            callbacks.append(schedule_callback(self.schedule, self.lr, n_epochs * n_batches))
-        if self.verbose == 1:
-            callbacks.append(EpochProgress(self._name, self.max_epochs))
+            callbacks.append(schedule_callback(self.schedule, self.optimizer, self.lr, n_steps))
         if self.verbose == 2:
             callbacks.append(PrintLog())
-        self.net_.callbacks = callbacks
-        self.net_.verbose = int(self.verbose == 2)
-        self.net_.initialize_callbacks()
+        net.callbacks = callbacks
+        net.verbose = int(self.verbose == 2)
+        net.initialize_callbacks()
 
     def _forward(self, X):
         """Outputs of the net for maps, float32 on the processor."""
         check_is_fitted(self)
-        X = check_maps(self, X, reset=False, dim=getattr(self._architecture[0], "dim", None))
-        dataset = MapDataset(X, self._architecture[1], owner=self._name)
+        spec, map_shape, _ = self._architecture
+        X = as_numpy(check_maps(self, X, reset=False, dim=getattr(spec, "dim", None)))
         with thread_count(self.n_threads):
-            return self.net_.forward(dataset).numpy()
+            outputs = self.net_.forward(MapDataset(X, map_shape, owner=self._name)).numpy()
+        if not np.isfinite(outputs).all():
+            raise DivergenceError(
+                f"{self._name}: the net makes NaN or infinity of finite maps. Scale the maps as "
+                f"those of the fit were scaled, or fit anew with a lower lr or scaled maps."
+            )
+        return outputs
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "history_")
 
     def __getstate__(self):
         state = super().__getstate__().copy()
@@ -232,7 +274,7 @@ class NetEstimator(BaseEstimator):
         state.pop("_skastro_version", None)
         super().__setstate__(state)
         if weights is not None:
-            self.net_ = self._make_net(self._device_at_hand()).initialize()
+            self.net_ = self._make_net(self._device_at_hand())
             self.net_.module_.load_state_dict(
                 {name: torch.from_numpy(value) for name, value in weights.items()}
             )
@@ -249,3 +291,8 @@ class NetEstimator(BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+
+def _mean_one(sample_weight, rows):
+    """Weights of all samples, scaled so that those of some rows have mean 1."""
+    return torch.from_numpy(sample_weight / sample_weight[rows].mean(dtype=np.float64)).float()

@@ -26,7 +26,8 @@ class SampleLoss(nn.Module):
     Parameters
     ----------
     function : callable
-        Takes predictions and targets, returns one loss for each sample, or their mean.
+        Takes predictions and targets, returns one loss for each sample or for each output of
+        each sample, or their mean.
     """
 
     def __init__(self, function):
@@ -34,7 +35,7 @@ class SampleLoss(nn.Module):
         self.function = function
 
     def forward(self, y_pred, target):
-        """Mean loss of a batch; `target` is the targets or a pair of targets and weights."""
+        """Mean loss of a batch; `target` is targets, or a pair of them and weights of mean 1."""
         if not isinstance(target, (tuple, list)):
             return self.function(y_pred, target).mean()
         y, weight = target
@@ -44,4 +45,4 @@ class SampleLoss(nn.Module):
                 "The 'loss' parameter returned one number for a batch, which cannot be weighted. "
                 "Let it return one loss for each sample (reduction='none'), or drop sample_weight."
             )
-        return (losses * weight).sum() / weight.sum().clamp(min=1e-30)
+        return (losses.reshape(len(weight), -1).mean(1) * weight).mean()

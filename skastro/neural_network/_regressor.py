@@ -190,7 +190,8 @@ class CNNRegressor(RegressorMixin, NetEstimator):
                 f"cannot go on with {y.shape[1]}. Set warm_start=False."
             )
         if not self._continues:
-            self.target_scaler_ = TargetScaler().fit(y) if self.normalize_y else None
+            used = slice(None) if sample_weight is None else sample_weight > 0
+            self.target_scaler_ = TargetScaler().fit(y[used]) if self.normalize_y else None
         if self.target_scaler_ is not None:
             y = self.target_scaler_.transform(y)
         self._fit_net(X, y.astype(np.float32), y.shape[1], sample_weight, groups)

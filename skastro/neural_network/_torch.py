@@ -9,7 +9,9 @@ from sklearn.utils import check_random_state
 
 from ..nets import Dropout
 
-_BUILD_LOCK = threading.Lock()
+_GENERATOR_LOCK = threading.RLock()
+_BORROWED_STATES = {}
+_BORROWERS = []
 
 
 def resolve_device(device, owner):
@@ -79,6 +81,8 @@ def thread_count(n_threads):
 def own_generator(device):
     """Leave the global state of torch's random numbers as it was.
 
+    Threads may overlap: the last one to leave restores what the first one found.
+
     Parameters
     ----------
     device : torch.device
@@ -89,8 +93,22 @@ def own_generator(device):
     None
         Nothing.
     """
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+    with _GENERATOR_LOCK:
+        _BORROWERS.append(device)
+        if "cpu" not in _BORROWED_STATES:
+            _BORROWED_STATES["cpu"] = torch.get_rng_state()
+        if device.type == "cuda" and device not in _BORROWED_STATES:
+            _BORROWED_STATES[device] = torch.cuda.get_rng_state(device)
+    try:
         yield
+    finally:
+        with _GENERATOR_LOCK:
+            _BORROWERS.remove(device)
+            if not _BORROWERS:
+                torch.set_rng_state(_BORROWED_STATES.pop("cpu"))
+                while _BORROWED_STATES:
+                    gpu, state = _BORROWED_STATES.popitem()
+                    torch.cuda.set_rng_state(state, gpu)
 
 
 def draw_seed(random_state):
@@ -147,14 +165,25 @@ def build_module(net, map_shape, n_outputs, seed):
     -------
     torch.nn.Module
         The module, on the processor.
+
+    Raises
+    ------
+    TypeError
+        If `net` is a module already, or does not build one.
     """
+    remedy = "Give a Net, or a function of (map_shape, n_outputs) that returns a new module."
+    if isinstance(net, torch.nn.Module):
+        raise TypeError(f"The 'net' parameter is a torch module already. {remedy}")
     build = getattr(net, "build", net)
-    with _BUILD_LOCK, torch.random.fork_rng([]):
-        torch.manual_seed(seed)
-        return build(map_shape, n_outputs)
+    with _GENERATOR_LOCK, own_generator(torch.device("cpu")):
+        torch.default_generator.manual_seed(seed)
+        module = build(map_shape, n_outputs)
+    if not isinstance(module, torch.nn.Module):
+        raise TypeError(f"The 'net' parameter built {module!r}, which is no module. {remedy}")
+    return module
 
 
-def seed_epoch(module, seed, epoch):
+def seed_epoch(module, seed, epoch, device):
     """Fix the random numbers of an epoch, whatever came before it.
 
     Parameters
@@ -165,8 +194,14 @@ def seed_epoch(module, seed, epoch):
         Seed of the run.
     epoch : int
         Number of the epoch.
+    device : torch.device
+        Where the module is.
     """
-    torch.manual_seed(derive_seed(seed, 2, epoch))
+    with _GENERATOR_LOCK:
+        torch.default_generator.manual_seed(derive_seed(seed, 2, epoch))
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(derive_seed(seed, 2, epoch))
     layers = (layer for layer in module.modules() if isinstance(layer, Dropout))
     for i, layer in enumerate(layers):
         layer.seed(derive_seed(seed, 3, epoch, i))

@@ -36,7 +36,7 @@ def exact_quantiles(read_chunks, percentages):
     below = np.floor(ranks).astype(np.int64)
     wanted = np.unique([below, np.minimum(below + 1, upper[0, -1] - 1)])
     brackets = np.stack([np.searchsorted(row, wanted, side="right") for row in upper])
-    before = np.take_along_axis(upper, np.maximum(brackets - 1, 0), axis=1) * (brackets > 0)
+    before = np.take_along_axis(upper, brackets - 1, axis=1)  # only NaN has bracket 0
     del upper
 
     lower = [{int(b): np.zeros(_BINS, dtype=np.int64) for b in row} for row in brackets]

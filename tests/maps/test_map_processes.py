@@ -83,6 +83,14 @@ def test_forks_after_the_parent_has_read(file_maps):
     np.testing.assert_array_equal(np.asarray(file_maps), values)
 
 
+def test_handle_belongs_to_its_process(file_maps, monkeypatch):
+    source = file_maps.source
+    mine = source._array()
+    assert source._array() is mine
+    monkeypatch.setattr("os.getpid", lambda: -1)
+    assert source._array() is not mine
+
+
 def test_joblib_workers(file_maps):
     parts = [file_maps[i::4] for i in range(4)]
     sums = joblib.Parallel(n_jobs=2)(joblib.delayed(total)(part) for part in parts)

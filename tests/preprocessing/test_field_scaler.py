@@ -207,6 +207,12 @@ def test_ranges_are_checked(name, pair):
         FieldScaler(**{name: pair}).fit(draw((5, 7, 8)))
 
 
+def test_robust_over_all_values():
+    values = draw((11, 3, 7, 8))
+    scaler = FieldScaler("robust", quantile_range=(0, 100)).fit(values)
+    np.testing.assert_allclose(scaler.scale_, np.ptp(values.astype(float), axis=(0, 2, 3)))
+
+
 @pytest.mark.parametrize("pair", [(-1, 50), (50, 101)])
 def test_quantiles_are_percentages(pair):
     with pytest.raises(ValueError, match="'quantile_range' parameter of FieldScaler"):
