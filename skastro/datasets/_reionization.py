@@ -33,8 +33,8 @@ def load_reionization_slices(
 
     Each sample is one slice of 64 x 64 cells (96 x 96 comoving Mpc) through a simulated box, or
     all the kept slices of one box, with the density contrast and the 21-cm brightness
-    temperature as channels. The shipped data hold six simulations (random seeds), three escape
-    fractions of ionizing photons, 17 redshifts from 6 to 14 and two slices per box: 612 slices.
+    temperature as channels. The shipped data hold six simulations (random seeds), two escape
+    fractions of ionizing photons, 17 redshifts from 6 to 14 and three slices per box: 612 slices.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def load_reionization_slices(
     6
     >>> cubes = load_reionization_slices(sample="cube", redshift=[7, 8, 9], f_esc=0.06)
     >>> cubes.maps.shape
-    (18, 2, 2, 64, 64)
+    (18, 2, 3, 64, 64)
     """
     fields = _check_fields(fields)
     _check_choice("target", target, ("redshift", "f_esc"))

@@ -23,10 +23,6 @@ class _SliceEstimator(MetaEstimatorMixin, BaseEstimator):
         "slicer": [CubeSlicer, None],
     }
 
-    def __init__(self, estimator=None, *, slicer=None):
-        self.estimator = estimator
-        self.slicer = slicer
-
     def fit(self, X, y, sample_weight=None, groups=None):
         """Cut the cubes and fit the estimator on the pieces.
 
@@ -90,10 +86,7 @@ class _SliceEstimator(MetaEstimatorMixin, BaseEstimator):
         return np.repeat(np.asarray(values), self.grid_.n_pieces, axis=0)
 
     def _on_slices(self, method, X):
-        """Apply a method of the estimator to pieces, and average it over patches.
-
-        Returns an array of shape (n_samples, n_slices, ...).
-        """
+        """What a method says of pieces, averaged over patches: (n_samples, n_slices, ...)."""
         check_is_fitted(self)
         X = self._check_cubes(X, reset=False)
         per_cube = self.grid_.n_pieces * np.prod(self.slicer_.piece_shape(X.shape[1:])) * 4
@@ -168,6 +161,10 @@ class SliceClassifier(ClassifierMixin, _SliceEstimator):
     >>> model.predict_proba_slices(cubes).shape
     (6, 4, 2)
     """
+
+    def __init__(self, estimator=None, *, slicer=None):
+        self.estimator = estimator
+        self.slicer = slicer
 
     @staticmethod
     def _default():
@@ -293,6 +290,10 @@ class SliceRegressor(RegressorMixin, _SliceEstimator):
     >>> model.predict_slices(cubes).shape
     (4, 8)
     """
+
+    def __init__(self, estimator=None, *, slicer=None):
+        self.estimator = estimator
+        self.slicer = slicer
 
     @staticmethod
     def _default():

@@ -94,6 +94,7 @@ class LossCurveDisplay:
             The display.
         """
         import matplotlib.pyplot as plt
+        from matplotlib.ticker import MaxNLocator
 
         if ax is None:
             _, ax = plt.subplots(layout="constrained")
@@ -114,7 +115,9 @@ class LossCurveDisplay:
                     label=f"{name}, {label}" if name else label,
                 )
         ax.set(xlabel="epoch", ylabel=self.loss_name, yscale="log" if log else "linear")
-        ax.legend()
+        ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.legend(frameon=False)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 

@@ -20,7 +20,7 @@ class CNNRegressor(RegressorMixin, NetEstimator):
         returns a torch module.
     loss : {"squared_error", "absolute_error", "huber"} or callable, default="squared_error"
         Loss, or a function of predictions and targets of shape ``(n, n_outputs)`` that returns
-        one loss for each sample.
+        one loss for each sample, or for each output of each sample.
     optimizer : {"adam", "adamw", "sgd"} or callable, default="adamw"
         Optimizer [1]_, or a class of ``torch.optim``. "sgd" has Nesterov momentum 0.9.
     lr : float, default=1e-3
@@ -33,7 +33,8 @@ class CNNRegressor(RegressorMixin, NetEstimator):
         Number of epochs in all, also where `warm_start` continues a run.
     schedule : {"one_cycle", "cosine"} or None, default="one_cycle"
         How the learning rate changes from batch to batch over the run: up and down again
-        [2]_, down along a cosine, or not at all.
+        [2]_, where the momentum of a named optimizer goes down and up, down along a cosine,
+        or not at all.
     early_stopping : bool, default=False
         Whether a part of the training samples is set aside, training stops when the loss on
         it no longer falls, and the weights of the best epoch are kept. With a schedule that
@@ -50,9 +51,11 @@ class CNNRegressor(RegressorMixin, NetEstimator):
     n_threads : int, default=None
         Threads that torch may use; None leaves them as they are set.
     callbacks : list of skorch.callbacks.Callback, default=None
-        Callbacks, copied before use.
+        Callbacks, copied before use; the copies are in ``net_.callbacks``. Leave stopping to
+        `early_stopping`: that of skorch would end fit with a KeyboardInterrupt.
     warm_start : bool, default=False
-        Whether a further fit goes on from the weights that are there.
+        Whether a further fit goes on from the weights that are there, with a new optimizer,
+        and with a schedule over the epochs that are left.
     random_state : int, numpy.random.RandomState or None, default=None
         Covers weights, order of samples, augmentation, dropout, noise and what is set aside.
         An int gives equal results on equal numbers of threads. Global states are left alone.
@@ -162,7 +165,8 @@ class CNNRegressor(RegressorMixin, NetEstimator):
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the samples in the loss.
+            Weights of the samples in the loss, of which only ratios matter. Samples of weight
+            zero are left out.
         groups : array-like of shape (n_samples,), default=None
             Which simulation a sample is from. Early stopping then validates on whole groups.
 
@@ -214,6 +218,8 @@ class CNNRegressor(RegressorMixin, NetEstimator):
         ------
         MapShapeError
             If samples have not the shape that was fitted.
+        DivergenceError
+            If the net makes NaN or infinity of the maps.
         """
         y = self._forward(X).astype(np.float64)
         if self.target_scaler_ is not None:

@@ -57,6 +57,9 @@ def resolve_device(device, owner):
 def thread_count(n_threads):
     """Let torch use a number of threads, and restore what was set before.
 
+    A new thread of the process starts with the number that another one has just set. Where
+    that is the number wanted, it is not set again, nor restored later when it is out of date.
+
     Parameters
     ----------
     n_threads : int or None
@@ -68,12 +71,13 @@ def thread_count(n_threads):
         Nothing.
     """
     before = torch.get_num_threads()
-    if n_threads is not None:
+    changes = n_threads not in (None, before)
+    if changes:
         torch.set_num_threads(n_threads)
     try:
         yield
     finally:
-        if n_threads is not None:
+        if changes:
             torch.set_num_threads(before)
 
 

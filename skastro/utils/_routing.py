@@ -13,7 +13,8 @@ def final_fit_params(estimator, **params):
         A pipeline or any other estimator.
     **params : array-like
         Parameters of ``fit``, such as ``sample_weight`` and ``groups``. None is left out, and
-        so is what the ``fit`` of the last step does not accept.
+        so is what the ``fit`` of the last step does not accept. A search takes ``groups``,
+        which it hands to its splitter.
 
     Returns
     -------
@@ -36,5 +37,10 @@ def final_fit_params(estimator, **params):
     return {
         f"{prefix}{name}": value
         for name, value in params.items()
-        if value is not None and has_fit_parameter(estimator, name)
+        if value is not None and _accepts(estimator, name)
     }
+
+
+def _accepts(estimator, name):
+    is_search = hasattr(estimator, "refit") and hasattr(estimator, "cv")
+    return has_fit_parameter(estimator, name) or (is_search and name == "groups")

@@ -5,6 +5,7 @@ import pytest
 from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -29,6 +30,7 @@ WEIGHT, GROUPS = np.arange(5.0), np.arange(5) % 2
         (Ridge(), {"sample_weight": WEIGHT}),
         (Grouped(), {"groups": GROUPS}),
         (KNeighborsRegressor(), {}),
+        (GridSearchCV(Ridge(), {}), {"groups": GROUPS}),
         (make_pipeline(StandardScaler(), Grouped()), {"grouped__groups": GROUPS}),
         (
             Pipeline([("pre", PCA()), ("model", Pipeline([("a", PCA()), ("b", Ridge())]))]),

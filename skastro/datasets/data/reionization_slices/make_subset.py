@@ -1,8 +1,9 @@
 """Cut the shipped subset out of the full files of reionization slices.
 
-The values are copied bit for bit; only rows are left out. Example::
+The values are copied bit for bit; only rows are left out, and all redshifts share a chunk, which
+compresses better. Example::
 
-    python make_subset.py SOURCE_FOLDER TARGET_FOLDER --f-esc 0.06 0.1 0.16 --slice-index 16 48
+    python make_subset.py SOURCE_FOLDER TARGET_FOLDER --f-esc 0.06 0.16 --slice-index 0 24 40
 """
 
 import argparse
@@ -35,7 +36,7 @@ def make_subset(source, target, f_esc, slice_index):
             for axis, label in enumerate(axes):
                 values = values.take(rows[label], axis) if label in rows else values
             if storage:
-                storage["chunks"] = (1,) * (values.ndim - 3) + values.shape[-3:]
+                storage["chunks"] = (1,) * (values.ndim - 4) + values.shape[-4:]
             dataset = part.create_dataset(name, data=values, **storage)
             dataset.attrs.update(full[name].attrs)
         for name, value in full.attrs.items():
@@ -50,8 +51,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("source", type=Path, metavar="SOURCE_FOLDER")
     parser.add_argument("target", type=Path, metavar="TARGET_FOLDER")
-    parser.add_argument("--f-esc", type=float, nargs="+", default=[0.06, 0.1, 0.16])
-    parser.add_argument("--slice-index", type=int, nargs="+", default=[16, 48])
+    parser.add_argument("--f-esc", type=float, nargs="+", default=[0.06, 0.16])
+    parser.add_argument("--slice-index", type=int, nargs="+", default=[0, 24, 40])
     options = parser.parse_args()
     for path in sorted(options.source.glob("reion_slices_seed*.h5")):
         make_subset(path, options.target / path.name, options.f_esc, options.slice_index)
