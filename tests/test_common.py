@@ -6,11 +6,12 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from skastro.nets import ConvNet
 from skastro.utils import all_estimators
 
-# A map of the checks has few and odd numbers of cells, which default blocks do not divide.
+# A map of the checks has few and odd numbers of cells, which default blocks do not divide. The
+# checks have few samples as well, and are to meet more than one batch.
 PARAMETERS = {
     "BlockPool": {"remainder": "partial"},
-    "CNNClassifier": {"n_threads": 1, "random_state": 0},
-    "CNNRegressor": {"n_threads": 1, "random_state": 0},
+    "CNNClassifier": {"batch_size": 16, "n_threads": 1, "random_state": 0},
+    "CNNRegressor": {"batch_size": 16, "n_threads": 1, "random_state": 0},
 }
 
 MINI_BATCHES = (

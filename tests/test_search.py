@@ -29,7 +29,7 @@ from skastro.nets import ConvNet, DenseNet
 from skastro.neural_network import CNNClassifier, CNNRegressor
 from skastro.preprocessing import BlockPool, CubeSlicer, FieldScaler, SignedLog, TargetScaler
 
-NET = ConvNet(n_layers=1, n_filters=4, readout="mean")
+NET = ConvNet(n_layers=1, n_filters=8, batch_norm=True, readout="mean")
 TRAINING = {"lr": 0.02, "max_epochs": 6, "batch_size": 8, "n_threads": 1, "random_state": 0}
 
 
@@ -206,7 +206,7 @@ def test_cubes_in_cross_validation(data):
     """Slices of a cube stay together, since only cubes are split."""
     X, y, groups = data
     cubes = np.stack([X[:, 0]] * 4, axis=1)
-    inner = make_pipeline(FieldScaler(), classifier(early_stopping=True))
+    inner = make_pipeline(FieldScaler(), classifier(max_epochs=20, early_stopping=True))
     model = SliceClassifier(inner, slicer=CubeSlicer(step=2))
     predicted = cross_val_predict(model, cubes, y, groups=groups, cv=GroupKFold(3))
     assert (predicted == y).mean() > 0.5

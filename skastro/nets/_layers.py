@@ -51,7 +51,18 @@ class Dropout(nn.Module):
         self._generator = None
 
     def forward(self, x):
-        """Drop values in training, and scale the others up by as much."""
+        """Drop values in training, and scale the others up by as much.
+
+        Parameters
+        ----------
+        x : torch.Tensor
+            Values.
+
+        Returns
+        -------
+        torch.Tensor of the same shape
+            Values with holes; outside training the values themselves.
+        """
         if not self.training or self.p == 0:
             return x
         if self._generator is None or self._generator.device != x.device:

@@ -56,8 +56,8 @@ class CNNClassifier(ClassifierMixin, NetEstimator):
         Callbacks, copied before use; the copies are in ``net_.callbacks``. Leave stopping to
         `early_stopping`: that of skorch would end fit with a KeyboardInterrupt.
     warm_start : bool, default=False
-        Whether a further fit goes on from the weights that are there, with a new optimizer,
-        and with a schedule over the epochs that are left.
+        Whether a further fit goes on from the weights that are there, in the same net whatever
+        `net` has become, with a new optimizer and a schedule over the epochs that are left.
     random_state : int, numpy.random.RandomState or None, default=None
         Covers weights, order of samples, augmentation, dropout, noise and what is set aside.
         An int gives equal results on equal numbers of threads. Global states are left alone.

@@ -35,7 +35,18 @@ class MapLayout(NamedTuple):
         return (self.n_channels, *self.spatial)
 
     def sample_shape(self, spatial):
-        """Shape of one sample with other spatial sizes and the same channel axis."""
+        """Shape of one sample with other spatial sizes and the same channel axis.
+
+        Parameters
+        ----------
+        spatial : tuple of int
+            Sizes of the spatial axes.
+
+        Returns
+        -------
+        tuple of int
+            ``([n_channels,] *spatial)``.
+        """
         return (self.n_channels, *spatial) if self.has_channels else tuple(spatial)
 
     def per_channel_shape(self):
