@@ -122,7 +122,7 @@ def draw(folder, fitted, y, predicted, target_names):
     """Write the loss curves and the confusion matrix."""
     runs = {name.split(",")[0]: model for name, model in fitted.items()}
     display = LossCurveDisplay.from_estimator(runs)
-    display.figure_.set_size_inches(5, 3.5)
+    display.figure_.set_size_inches(5, 4)
     display.figure_.savefig(folder / "loss_curves.png", dpi=150)
     figure, ax = plt.subplots(figsize=(5.5, 5), layout="constrained")
     ConfusionMatrixDisplay.from_predictions(

@@ -116,8 +116,10 @@ class LossCurveDisplay:
                 )
         ax.set(xlabel="epoch", ylabel=self.loss_name, yscale="log" if log else "linear")
         ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
-        ax.xaxis.get_major_locator().set_params(integer=True)
-        ax.legend(frameon=False)
+        if len(self.histories) > 1:
+            ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False)
+        else:
+            ax.legend(frameon=False)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
