@@ -148,7 +148,7 @@ def derive_seed(seed, *numbers):
     int
         A seed that depends on all of them.
     """
-    return int(np.random.SeedSequence([seed, *numbers]).generate_state(1, np.uint64)[0] >> 1)
+    return int(np.random.SeedSequence([seed, *numbers]).generate_state(1, np.uint64)[0]) >> 1
 
 
 def build_module(net, map_shape, n_outputs, seed):
