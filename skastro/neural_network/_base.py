@@ -96,7 +96,7 @@ class NetEstimator(BaseEstimator):
         return X, sample_weight
 
     def _fit_net(self, X, y, n_outputs, sample_weight, groups):
-        """Train on checked maps and encoded targets."""
+        """Train on checked maps and targets."""
         device = resolve_device(self.device, self._name)
         module, history = None, History()
         if self._continues:
@@ -175,16 +175,21 @@ class NetEstimator(BaseEstimator):
             self.augmentation.n_elements(map_shape[1:])
         rows = np.arange(len(X)) if sample_weight is None else np.flatnonzero(sample_weight)
         train, valid = self._split(rows, groups) if self.early_stopping else (rows, None)
+        y = torch.from_numpy(self._encode(y, train))
 
         def dataset(rows, **options):
             weight = None if sample_weight is None else _mean_one(sample_weight, rows)
             options |= {"weight": weight, "rows": torch.from_numpy(rows), "owner": self._name}
-            return MapDataset(X, map_shape, torch.from_numpy(y), seed=self._seed, **options)
+            return MapDataset(X, map_shape, y, seed=self._seed, **options)
 
         return (
             dataset(train, augmentation=self.augmentation),
             None if valid is None else dataset(valid),
         )
+
+    def _encode(self, y, train):
+        """Targets as the loss takes them; what is learned of them is learned of rows `train`."""
+        return y
 
     def _split(self, rows, groups):
         """Rows for training and for validation, whole groups where there are groups."""

@@ -63,7 +63,8 @@ class CNNRegressor(RegressorMixin, NetEstimator):
         0 is silent, 1 shows a progress bar, 2 prints a line for each epoch.
     normalize_y : bool, default=True
         Whether each target is brought to mean 0 and standard deviation 1 over the training
-        samples. Predictions are in the user's units in any case; the loss is not.
+        samples, those that early stopping sets aside not among them. Predictions are in the
+        user's units in any case; the loss is not.
 
     Attributes
     ----------
@@ -193,13 +194,15 @@ class CNNRegressor(RegressorMixin, NetEstimator):
                 f"CNNRegressor(warm_start=True) was fitted on {self._architecture[2]} targets and "
                 f"cannot go on with {y.shape[1]}. Set warm_start=False."
             )
+        self._fit_net(X, y, y.shape[1], sample_weight, groups)
+        return self
+
+    def _encode(self, y, train):
         if not self._continues:
-            used = slice(None) if sample_weight is None else sample_weight > 0
-            self.target_scaler_ = TargetScaler().fit(y[used]) if self.normalize_y else None
+            self.target_scaler_ = TargetScaler().fit(y[train]) if self.normalize_y else None
         if self.target_scaler_ is not None:
             y = self.target_scaler_.transform(y)
-        self._fit_net(X, y.astype(np.float32), y.shape[1], sample_weight, groups)
-        return self
+        return y.astype(np.float32)
 
     def predict(self, X):
         """Predict targets.

@@ -54,6 +54,17 @@ def test_whole_groups_are_set_aside(kind, rough, options, record):
     assert not set(groups[train]) & set(groups[valid])
 
 
+def test_targets_are_scaled_by_training_rows_alone(rough, options, record):
+    """What is set aside does not enter the mean and the spread of the targets."""
+    model = CNNRegressor(
+        early_stopping=True, validation_fraction=0.25, callbacks=[record.callback()], **options
+    ).fit(rough.X, rough.y, groups=rough.groups)
+    train, _ = parts(record, model)
+    np.testing.assert_allclose(model.target_scaler_.center_, [rough.y[train].mean()])
+    np.testing.assert_allclose(model.target_scaler_.scale_, [rough.y[train].std()])
+    assert abs(rough.y[train].mean() - rough.y.mean()) > 1e-6
+
+
 def test_seed_decides_what_is_set_aside(rough, options, record):
     """Equal seeds set the same aside, other seeds something else."""
 
