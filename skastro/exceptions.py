@@ -1,6 +1,7 @@
 """Errors and warnings that skastro raises by name."""
 
 __all__ = [
+    "CheckpointWarning",
     "DatasetFormatError",
     "DatasetNotFoundError",
     "DivergenceError",
@@ -27,3 +28,7 @@ class DatasetFormatError(ValueError):
 
 class DivergenceError(ArithmeticError):
     """The loss of a training run became NaN or infinite."""
+
+
+class CheckpointWarning(UserWarning):
+    """A checkpoint could not be written, or the one that was found could not be read."""

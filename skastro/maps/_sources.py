@@ -66,6 +66,11 @@ class _FileSource:
     def __getstate__(self):
         return self.__dict__ | {"_handle": None, "_pid": None}
 
+    def _identity(self):
+        """What tells the file from others, without reading it; the folder it is in does not."""
+        status = self.path.stat()
+        return self.path.name, status.st_size, status.st_mtime_ns, self.shape, self.dtype.str
+
     def _array(self):
         """The open array of this process; opened anew after fork and after unpickling."""
         if self._handle is None or self._pid != os.getpid():
@@ -118,6 +123,9 @@ class Hdf5Source(_FileSource):
     def __init__(self, path, dataset):
         self.dataset = dataset
         super().__init__(path)
+
+    def _identity(self):
+        return *super()._identity(), self.dataset
 
     def _open(self):
         import h5py

@@ -31,13 +31,18 @@ class Dropout(nn.Module):
     ----------
     p : float
         Probability that a value is set to zero in training.
+
+    Attributes
+    ----------
+    generator : torch.Generator or None
+        What masks are drawn from; None until the first mask of a sequence.
     """
 
     def __init__(self, p):
         super().__init__()
         self.p = p
         self._seed = 0
-        self._generator = None
+        self.generator = None
 
     def seed(self, seed):
         """Start the sequence of masks anew.
@@ -48,7 +53,7 @@ class Dropout(nn.Module):
             Seed of the sequence.
         """
         self._seed = seed
-        self._generator = None
+        self.generator = None
 
     def forward(self, x):
         """Drop values in training, and scale the others up by as much.
@@ -65,14 +70,14 @@ class Dropout(nn.Module):
         """
         if not self.training or self.p == 0:
             return x
-        if self._generator is None or self._generator.device != x.device:
-            self._generator = torch.Generator(device=x.device).manual_seed(self._seed)
+        if self.generator is None or self.generator.device != x.device:
+            self.generator = torch.Generator(device=x.device).manual_seed(self._seed)
         keep = 1 - self.p
-        mask = torch.empty_like(x).bernoulli_(keep, generator=self._generator)
+        mask = torch.empty_like(x).bernoulli_(keep, generator=self.generator)
         return x * mask.div_(keep)
 
     def __getstate__(self):
-        return super().__getstate__() | {"_generator": None}
+        return super().__getstate__() | {"generator": None}
 
     def extra_repr(self):
         """Parameters for the representation."""

@@ -1,14 +1,13 @@
 """What the estimators that train a net share."""
 
-import copy
 import warnings
 from numbers import Integral, Real
+from os import PathLike
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted
 from skorch.callbacks import PrintLog
 from skorch.helper import predefined_split
@@ -19,11 +18,18 @@ import skastro
 from ..exceptions import DivergenceError
 from ..maps import check_maps
 from ..nets import ConvNet
-from ..utils import as_numpy, map_layout
+from ..utils import as_numpy, fingerprint, map_layout
 from ..utils._params import HasMethods, Interval, Options, StrOptions
 from ._batches import Batches, MapDataset
+from ._callbacks import describe_callback, own_callback
+from ._checkpoint import CheckpointFile
 from ._losses import SampleLoss
-from ._skorch import OPTIMIZERS, SCHEDULES, EpochProgress, MapNet, schedule_callback
+from ._precision import computing_in, resolve_precision
+from ._progress import CallbackSupport, EpochProgress, fit_task
+from ._run import Run
+from ._schedules import OF_FIXED_LENGTH, SCHEDULES, make_schedules
+from ._skorch import OPTIMIZERS, MapNet
+from ._split import split_rows
 from ._symmetries import Symmetries
 from ._torch import (
     build_module,
@@ -34,10 +40,20 @@ from ._torch import (
     thread_count,
 )
 
-_RECORDED = ("epoch", "train_loss", "valid_loss", "dur")
+_RECORDED = ("epoch", "train_loss", "valid_loss", "lr", "dur")
+# Parameters that do not change what is trained.
+_NOT_IN_FINGERPRINT = (
+    "average_symmetries",
+    "checkpoint",
+    "checkpoint_interval",
+    "device",
+    "n_threads",
+    "verbose",
+    "warm_start",
+)
 
 
-class NetEstimator(BaseEstimator):
+class NetEstimator(CallbackSupport, BaseEstimator):
     """Base class of `CNNRegressor` and `CNNClassifier`: builds, trains and runs the net."""
 
     _losses = {}
@@ -47,15 +63,21 @@ class NetEstimator(BaseEstimator):
         "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
         "lr": [Interval(Real, 0, None, closed="neither")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "schedule": [StrOptions(set(SCHEDULES)), None],
+        "warmup_epochs": [Interval(Integral, 0, None, closed="left"), None],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "patience": [Interval(Integral, 1, None, closed="left")],
         "augmentation": [Symmetries, None],
+        "average_symmetries": ["boolean"],
+        "precision": [StrOptions({"auto", "float32", "tf32", "bfloat16"})],
         "device": [str],
         "n_threads": [Interval(Integral, 1, None, closed="left"), None],
+        "checkpoint": [str, PathLike, None],
+        "checkpoint_interval": [Interval(Real, 0, None, closed="left"), None],
         "callbacks": [list, tuple, None],
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
@@ -95,9 +117,10 @@ class NetEstimator(BaseEstimator):
                 )
         return X, sample_weight
 
-    def _fit_net(self, X, y, n_outputs, sample_weight, groups):
-        """Train on checked maps and targets."""
+    def _fit_net(self, X, y, n_outputs, sample_weight, groups, given):
+        """Train on checked maps and targets; callbacks see the targets and weights `given`."""
         device = resolve_device(self.device, self._name)
+        self.precision_ = resolve_precision(self.precision, device, self._name)
         module, history = None, History()
         if self._continues:
             module, history = self.net_.module_, self.net_.history
@@ -107,8 +130,7 @@ class NetEstimator(BaseEstimator):
             spec = clone(spec) if hasattr(spec, "get_params") else spec
             layout = map_layout(X.shape, getattr(spec, "dim", None), self._name)
             self._architecture = (spec, layout.map_shape, n_outputs)
-        epochs = range(len(history), self.max_epochs)
-        if not epochs:
+        if len(history) >= self.max_epochs:
             warnings.warn(
                 f"{self._name}(warm_start=True) has been trained for max_epochs="
                 f"{self.max_epochs} already, so fit does nothing. Raise max_epochs.",
@@ -116,18 +138,34 @@ class NetEstimator(BaseEstimator):
                 stacklevel=3,
             )
             return
-        train, valid = self._datasets(X, y, sample_weight, groups)
+        file = self._checkpoint_file(X, y, sample_weight, groups, history)
+        state = None if file is None else file.load()
+        if state is not None:
+            self._seed = state["seed"]
+        train, valid = self._datasets(X, y, sample_weight, groups, device)
         self._batch_size = min(self.batch_size, len(X))
-        net = self._make_net(device, module)
-        net.history = history
-        net.train_split = None if valid is None else predefined_split(valid)
-        n_batches = len(Batches(train, self._batch_size, shuffle=True))
-        self._set_callbacks(net, len(epochs) * n_batches)
-        self.net_ = net
+        self.net_ = self._make_net(device, module)
+        self.net_.history = history
+        run = self._make_run(len(Batches(train, self._batch_size, shuffle=True)), file)
+        if state is not None:
+            run.restore(state)
+        with fit_task(self, run, X, *given) as on_epoch:
+            if not run.finished:
+                self._train(run, train, valid, device, on_epoch)
+            self._keep_history()
+
+    def _train(self, run, train, valid, device, on_epoch):
+        """Run the epochs that are left."""
+        self.net_.train_split = None if valid is None else predefined_split(valid)
+        self._set_callbacks()
         try:
-            with own_generator(device), thread_count(self.n_threads):
+            with (
+                own_generator(device),
+                thread_count(self.n_threads),
+                computing_in(self.precision_, device),
+            ):
                 self.net_.notify("on_train_begin", X=train)
-                self._train(train, epochs)
+                run.train(train, on_epoch)
         finally:
             self._keep_history()
             try:
@@ -135,6 +173,46 @@ class NetEstimator(BaseEstimator):
             finally:
                 self.net_.train_split = None
                 self.net_.callbacks_ = []
+
+    def _make_run(self, n_batches, file):
+        """The run over the epochs that are left, with its schedules."""
+        net, n_epochs = self.net_, self.max_epochs - len(self.net_.history)
+        net.schedules_, of_epochs = make_schedules(
+            self.schedule,
+            net.optimizer_,
+            lr=self.lr,
+            momentum=self.optimizer in OPTIMIZERS,
+            n_steps=n_epochs * n_batches,
+            n_warmup=None if self.warmup_epochs is None else self.warmup_epochs * n_batches,
+            patience=self.patience,
+        )
+        return Run(
+            net,
+            self.max_epochs,
+            patience=self.patience if self.early_stopping else None,
+            of_epochs=of_epochs,
+            file=file,
+            interval=self.checkpoint_interval,
+            resumable=self.schedule not in OF_FIXED_LENGTH,
+            advice=f"Lower lr={self.lr}, set max_grad_norm, scale the maps (FieldScaler) and the "
+            f"targets, or choose another optimizer than {self.optimizer!r} or another loss.",
+            owner=self._name,
+        )
+
+    def _checkpoint_file(self, X, y, sample_weight, groups, history):
+        """The file of this fit, found by its data, parameters and where it starts from."""
+        if self.checkpoint is None:
+            return None
+        params = self.get_params(deep=False)
+        for name in _NOT_IN_FINGERPRINT:
+            params.pop(name)
+        if self.schedule not in OF_FIXED_LENGTH:
+            params.pop("max_epochs")
+        params["callbacks"] = [describe_callback(callback) for callback in self.callbacks or ()]
+        params["random_state"] = None if self.random_state is None else self._seed
+        start = (self.net_.module_.state_dict(), len(history)) if len(history) else None
+        name = fingerprint(type(self), params, X, y, sample_weight, groups, start)
+        return CheckpointFile(self.checkpoint, f"{self._name}-{name}", self.max_epochs, self._name)
 
     def _keep_history(self):
         """Note the epochs that were run; one that was interrupted does not count."""
@@ -146,33 +224,10 @@ class NetEstimator(BaseEstimator):
         ]
         self.n_iter_ = len(self.history_)
 
-    def _train(self, train, epochs):
-        """Run epochs, stop early, and keep the weights of the best epoch."""
-        best_loss, best_epoch, best_weights = np.inf, epochs[0], None
-        for epoch in epochs:
-            self.net_.fit_loop(train, epochs=1)
-            loss = self.net_.history[-1, "train_loss"]
-            if not np.isfinite(loss):
-                raise DivergenceError(
-                    f"{self._name}: the training loss became {loss} in epoch {epoch + 1}. Lower "
-                    f"lr={self.lr}, scale the maps (FieldScaler) and the targets, or choose "
-                    f"another optimizer than {self.optimizer!r}."
-                )
-            if not self.early_stopping:
-                continue
-            if self.net_.history[-1, "valid_loss"] < best_loss:
-                best_loss, best_epoch = self.net_.history[-1, "valid_loss"], epoch
-                best_weights = copy.deepcopy(self.net_.module_.state_dict())
-            if epoch - best_epoch >= self.patience:
-                break
-        if best_weights is not None:
-            self.net_.module_.load_state_dict(best_weights)
-
-    def _datasets(self, X, y, sample_weight, groups):
+    def _datasets(self, X, y, sample_weight, groups, device):
         """Data to train on and, for early stopping, to validate on."""
         map_shape = self._architecture[1]
-        if self.augmentation is not None:
-            self.augmentation.n_elements(map_shape[1:])
+        self._check_symmetries(map_shape)
         rows = np.arange(len(X)) if sample_weight is None else np.flatnonzero(sample_weight)
         train, valid = self._split(rows, groups) if self.early_stopping else (rows, None)
         y = torch.from_numpy(self._encode(y, train))
@@ -180,7 +235,7 @@ class NetEstimator(BaseEstimator):
         def dataset(rows, **options):
             weight = None if sample_weight is None else _mean_one(sample_weight, rows)
             options |= {"weight": weight, "rows": torch.from_numpy(rows), "owner": self._name}
-            return MapDataset(X, map_shape, y, seed=self._seed, **options)
+            return MapDataset(X, map_shape, y, seed=self._seed, device=device, **options)
 
         return (
             dataset(train, augmentation=self.augmentation),
@@ -193,19 +248,16 @@ class NetEstimator(BaseEstimator):
 
     def _split(self, rows, groups):
         """Rows for training and for validation, whole groups where there are groups."""
-        splitter, n_units, units = ShuffleSplit, len(rows), "samples"
-        if groups is not None:
-            groups = np.asarray(groups)[rows]
-            splitter, n_units, units = GroupShuffleSplit, len(np.unique(groups)), "groups"
-        splitter = splitter(1, test_size=self.validation_fraction, random_state=self._seed % 2**32)
-        try:
-            return [rows[part] for part in next(splitter.split(rows, groups=groups))]
-        except ValueError as error:
+        groups = None if groups is None else np.asarray(groups)
+        train, valid, n_units = split_rows(rows, groups, self.validation_fraction, self._seed)
+        if n_units < 2:
+            units = "samples" if groups is None else "groups"
             raise ValueError(
-                f"{self._name}(early_stopping=True, validation_fraction={self.validation_fraction})"
-                f" cannot part {n_units} {units} into some to train on and some to validate on. "
-                f"Train on more {units}, change validation_fraction or set early_stopping=False."
-            ) from error
+                f"{self._name}(early_stopping=True) cannot part {n_units} {units} into some to "
+                f"train on and some to validate on. Train on more {units}, or set "
+                f"early_stopping=False."
+            )
+        return train, valid
 
     def _make_net(self, device, module=None):
         """The skorch net around a module; by default a new one, its weights drawn from the seed."""
@@ -227,39 +279,66 @@ class NetEstimator(BaseEstimator):
             iterator_train__shuffle=True,
             iterator_valid=Batches,
             train_split=None,
-            callbacks__print_log=None,
             device=device,
             verbose=0,
             seed=self._seed,
             n_outputs=n_outputs,
+            precision=self.precision_,
+            max_grad_norm=self.max_grad_norm,
         )
-        return net.initialize()
+        net.initialize()
+        net.callbacks_ = []
+        return net
 
-    def _set_callbacks(self, net, n_steps):
+    def _set_callbacks(self):
         """Callbacks of this run: ours, and copies of the user's."""
         callbacks = [EpochProgress(self._name, self.max_epochs)] if self.verbose == 1 else []
-        callbacks += copy.deepcopy(list(self.callbacks or ()))
-        if self.schedule is not None:
-            callbacks.append(schedule_callback(self.schedule, self.optimizer, self.lr, n_steps))
+        callbacks += [own_callback(callback) for callback in self.callbacks or ()]
         if self.verbose == 2:
             callbacks.append(PrintLog())
-        net.callbacks = callbacks
-        net.verbose = int(self.verbose == 2)
-        net.initialize_callbacks()
+        self.net_.callbacks = callbacks
+        self.net_.verbose = int(self.verbose == 2)
+        self.net_.initialize_callbacks()
 
     def _forward(self, X):
-        """Outputs of the net for maps, float32 on the processor."""
+        """Outputs of the net, float32 ``(n_views, n_samples, n_outputs)``: of the maps as they
+        are, or of each of their symmetric views."""
         check_is_fitted(self)
         spec, map_shape, _ = self._architecture
         X = as_numpy(check_maps(self, X, reset=False, dim=getattr(spec, "dim", None)))
-        with thread_count(self.n_threads):
-            outputs = self.net_.forward(MapDataset(X, map_shape, owner=self._name)).numpy()
+        device = torch.device(self.net_.device)
+        data = MapDataset(X, map_shape, device=device, owner=self._name)
+        with thread_count(self.n_threads), computing_in("float32", device):
+            outputs = self.net_.outputs(data, self._views(map_shape)).numpy()
         if not np.isfinite(outputs).all():
             raise DivergenceError(
                 f"{self._name}: the net makes NaN or infinity of finite maps. Scale the maps as "
                 f"those of the fit were scaled, or fit anew with a lower lr or scaled maps."
             )
         return outputs
+
+    def _check_symmetries(self, map_shape):
+        """Refuse symmetries that the maps do not have, or averaging over none."""
+        if self.augmentation is not None:
+            self.augmentation.check(map_shape)
+        elif self.average_symmetries:
+            raise ValueError(
+                f"{self._name}(average_symmetries=True) averages over the symmetries of "
+                f"'augmentation', which is None. Set augmentation=Symmetries(...), or "
+                f"average_symmetries=False."
+            )
+
+    def _views(self, map_shape):
+        """What is done to a batch before it goes through the net, once for each view."""
+        if not self.average_symmetries:
+            return [lambda x: x]
+        self._check_symmetries(map_shape)
+        elements = torch.from_numpy(self.augmentation.elements(map_shape[1:]))
+
+        def view(element):
+            return lambda x: self.augmentation.apply(x, element.expand(len(x), -1))
+
+        return [view(element) for element in elements]
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "history_")

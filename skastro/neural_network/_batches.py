@@ -1,6 +1,6 @@
 """Samples and batches: one gather or one coalesced read for each batch."""
 
-import warnings
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -29,6 +29,8 @@ class MapDataset(torch.utils.data.Dataset):
         Random symmetries of the maps.
     seed : int, default=0
         Seed of shuffling and augmentation.
+    device : torch.device, default=None
+        Where maps are augmented; None is the processor.
     owner : str, default="MapDataset"
         Estimator that is named in errors.
 
@@ -47,6 +49,7 @@ class MapDataset(torch.utils.data.Dataset):
         rows=None,
         augmentation=None,
         seed=0,
+        device=None,
         owner="MapDataset",
     ):
         self.maps = X if isinstance(X, LazyMaps) else _tensor(X)
@@ -56,6 +59,7 @@ class MapDataset(torch.utils.data.Dataset):
         self.rows = torch.arange(len(X)) if rows is None else rows
         self.augmentation = augmentation
         self.seed = seed
+        self.device = torch.device("cpu") if device is None else device
         self.owner = owner
         self.epoch = 0
         self._draws = None
@@ -91,8 +95,9 @@ class MapDataset(torch.utils.data.Dataset):
         Returns
         -------
         tuple
-            Maps ``(n, n_channels, *spatial)`` and what the loss takes: targets, targets and
-            weights, or an empty tensor where there are none.
+            Maps ``(n, n_channels, *spatial)`` on the device, and what the loss takes: targets,
+            targets and weights, or an empty tensor where there are none. Targets that are
+            fields of the shape of the maps turn with them, as scalars.
         """
         if isinstance(self.maps, LazyMaps):
             maps = np.asarray(self.maps[rows.numpy()])
@@ -100,12 +105,15 @@ class MapDataset(torch.utils.data.Dataset):
             maps = torch.from_numpy(maps)
         else:
             maps = self.maps.index_select(0, rows)
-        maps = maps.reshape(len(rows), *self.map_shape)
-        if self._draws is not None:
-            maps = self.augmentation.apply(maps, self._draws[rows])
+        maps = maps.reshape(len(rows), *self.map_shape).to(self.device)
+        draws = None if self._draws is None else self._draws[rows]
+        if draws is not None:
+            maps = self.augmentation.apply(maps, draws)
         if self.y is None:
             return maps, torch.empty(0)
-        y = self.y.index_select(0, rows)
+        y = self.y.index_select(0, rows).to(self.device)
+        if draws is not None and y.ndim == maps.ndim:
+            y = self.augmentation.apply(y, draws, turn_vectors=False)
         return maps, y if self.weight is None else (y, self.weight.index_select(0, rows))
 
 
@@ -136,13 +144,37 @@ class Batches:
         return len(self._edges) - 1
 
     def __iter__(self):
+        return self.starting_at(0)
+
+    def starting_at(self, first):
+        """Batches from some place in the epoch on.
+
+        Parameters
+        ----------
+        first : int
+            Number of batches to leave out.
+
+        Yields
+        ------
+        tuple
+            What `MapDataset.batch` returns.
+        """
         order = self.dataset.start_epoch() if self.shuffle else self.dataset.rows
-        for first, last in zip(self._edges[:-1], self._edges[1:], strict=True):
-            yield self.dataset.batch(order[first:last])
+        for start, stop in pairwise(self._edges[first:]):
+            yield self.dataset.batch(order[start:stop])
+
+
+class _Writable:
+    """The memory of an array, without its flag; torch warns of arrays that are read-only."""
+
+    def __init__(self, array):
+        address, _ = array.__array_interface__["data"]
+        self.__array_interface__ = array.__array_interface__ | {"data": (address, False)}
+        self.array = array
 
 
 def _tensor(array):
     """Share the memory of an array that is only read from."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return torch.from_numpy(array)
+    if not array.flags.writeable:
+        array = np.asarray(_Writable(array))
+    return torch.from_numpy(array)

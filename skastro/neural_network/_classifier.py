@@ -1,9 +1,10 @@
 """Classification of maps with a network."""
 
 import numpy as np
-from scipy.special import log_softmax, softmax
+from scipy.special import log_softmax, logsumexp, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils import assert_all_finite
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
@@ -23,38 +24,69 @@ class CNNClassifier(ClassifierMixin, NetEstimator):
     loss : {"log_loss"} or callable, default="log_loss"
         Cross-entropy, or a function of logits ``(n, n_classes)`` and class numbers ``(n,)``
         that returns one loss for each sample.
+    class_weight : dict or "balanced", default=None
+        Weight of each class in the loss: a dict of classes and weights, in which a class of
+        weight zero is left out of training; or "balanced" for weights inverse to the number of
+        samples in each class, counted over all samples given to fit whose `sample_weight` is
+        not zero. A sample's weight is the product of this and its `sample_weight`.
+        Probabilities are then those of a population in which classes are as much more frequent.
     optimizer : {"adam", "adamw", "sgd"} or callable, default="adamw"
         Optimizer [1]_, or a class of ``torch.optim``. "sgd" has Nesterov momentum 0.9.
     lr : float, default=1e-3
         Learning rate; with a schedule, the greatest one.
     weight_decay : float, default=0.01
         Decay of the weights, as the optimizer defines it.
+    max_grad_norm : float, default=None
+        Greatest norm of the gradient of all weights together; a longer one is shortened to it
+        [3]_. None leaves gradients as they are.
     batch_size : int, default=32
         Samples in a batch.
     max_epochs : int, default=50
         Number of epochs in all, also where `warm_start` continues a run.
-    schedule : {"one_cycle", "cosine"} or None, default="one_cycle"
-        How the learning rate changes from batch to batch over the run: up and down again
-        [2]_, where the momentum of a named optimizer goes down and up, down along a cosine,
-        or not at all.
+    schedule : {"one_cycle", "cosine", "plateau"} or None, default="one_cycle"
+        How the learning rate changes over the run: up and down again from batch to batch
+        [2]_, where the momentum of a named optimizer goes down and up; down along a cosine;
+        to a tenth after ``patience // 2`` epochs in which the loss did not fall, that on the
+        validation samples where there are any; or not at all.
+    warmup_epochs : int, default=None
+        Epochs over which the learning rate rises to `lr`. None is three tenths of the run for
+        "one_cycle", and no rise for the others.
     early_stopping : bool, default=False
         Whether a part of the training samples is set aside, training stops when the loss on
         it no longer falls, and the weights of the best epoch are kept. With a schedule that
         ends at `max_epochs`, the best epoch is often one of the last.
     validation_fraction : float, default=0.1
-        Share of the samples, or of the groups where `groups` are given to fit, set aside.
+        Share of the samples, or of the groups where `groups` are given to fit, set aside: those
+        for which a hash of the group (else of the position in X) and the seed is less. So the
+        share is met on average, and what is added later leaves the others on their side.
     patience : int, default=10
         Epochs without a lower validation loss after which training stops.
     augmentation : Symmetries or None, default=None
         Random symmetries of the training maps, drawn anew for each sample and epoch.
+    average_symmetries : bool, default=False
+        Whether a prediction is the mean over all turns and mirrors of the map that
+        `augmentation` has, at as many times the cost.
+    precision : {"auto", "float32", "tf32", "bfloat16"}, default="auto"
+        How products are computed in training. "auto" is "tf32" on GPUs that have it, else
+        "float32"; what was chosen is in ``precision_``. Weights, losses and predictions are
+        float32 in any case. "bfloat16" is automatic mixed precision.
     device : str, default="auto"
         Where to train: "auto" is the GPU where there is one, else the processor; or a name
         that torch knows, such as "cpu" or "cuda:1".
     n_threads : int, default=None
         Threads that torch may use; None leaves them as they are set.
-    callbacks : list of skorch.callbacks.Callback, default=None
-        Callbacks, copied before use; the copies are in ``net_.callbacks``. Leave stopping to
-        `early_stopping`: that of skorch would end fit with a KeyboardInterrupt.
+    checkpoint : path-like, default=None
+        Folder in which each fit keeps a file of its state, named by a fingerprint of data,
+        rows and parameters. A fit that was killed goes on from there, with the bits of one
+        that was not; one that was finished is restored at once. With ``random_state=None``
+        the seed is that of the file.
+    checkpoint_interval : float, default=None
+        Seconds after which the file is written again, also within an epoch. None writes it
+        after each epoch.
+    callbacks : list of skorch.callbacks.Callback or callable, default=None
+        Callbacks, copied before use; or functions without arguments that return one, for what
+        cannot be copied or sent to another process. Those of the last fit are in
+        ``net_.callbacks``. Callbacks of scikit-learn 1.9 are set by ``set_callbacks``.
     warm_start : bool, default=False
         Whether a further fit goes on from the weights that are there, in the same net whatever
         `net` has become, with a new optimizer and a schedule over the epochs that are left.
@@ -71,9 +103,12 @@ class CNNClassifier(ClassifierMixin, NetEstimator):
     net_ : skorch.NeuralNet
         The trained net; ``net_.module_`` is the torch module.
     history_ : list of dict
-        Number, losses and duration in seconds of each epoch.
+        Number, losses, learning rate and duration in seconds of each epoch: a table for
+        ``pandas.DataFrame(model.history_)``.
     n_iter_ : int
         Epochs that were run.
+    precision_ : str
+        How products were computed in training.
     sample_shape_ : tuple of int
         Shape of a training sample.
     n_features_in_ : int
@@ -89,6 +124,8 @@ class CNNClassifier(ClassifierMixin, NetEstimator):
     .. [1] D. P. Kingma, J. Ba, "Adam: a method for stochastic optimization", ICLR (2015);
        I. Loshchilov, F. Hutter, "Decoupled weight decay regularization", ICLR (2019).
     .. [2] L. N. Smith, N. Topin, "Super-convergence", arXiv:1708.07120 (2017).
+    .. [3] R. Pascanu, T. Mikolov, Y. Bengio, "On the difficulty of training recurrent neural
+       networks", ICML (2013).
 
     Examples
     --------
@@ -109,6 +146,7 @@ class CNNClassifier(ClassifierMixin, NetEstimator):
 
     _parameter_constraints = NetEstimator._parameter_constraints | {
         "loss": [StrOptions(set(CLASSIFICATION_LOSSES)), callable],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
     def __init__(
@@ -116,18 +154,25 @@ class CNNClassifier(ClassifierMixin, NetEstimator):
         net=None,
         *,
         loss="log_loss",
+        class_weight=None,
         optimizer="adamw",
         lr=1e-3,
         weight_decay=0.01,
+        max_grad_norm=None,
         batch_size=32,
         max_epochs=50,
         schedule="one_cycle",
+        warmup_epochs=None,
         early_stopping=False,
         validation_fraction=0.1,
         patience=10,
         augmentation=None,
+        average_symmetries=False,
+        precision="auto",
         device="auto",
         n_threads=None,
+        checkpoint=None,
+        checkpoint_interval=None,
         callbacks=None,
         warm_start=False,
         random_state=None,
@@ -135,18 +180,25 @@ class CNNClassifier(ClassifierMixin, NetEstimator):
     ):
         self.net = net
         self.loss = loss
+        self.class_weight = class_weight
         self.optimizer = optimizer
         self.lr = lr
         self.weight_decay = weight_decay
+        self.max_grad_norm = max_grad_norm
         self.batch_size = batch_size
         self.max_epochs = max_epochs
         self.schedule = schedule
+        self.warmup_epochs = warmup_epochs
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.patience = patience
         self.augmentation = augmentation
+        self.average_symmetries = average_symmetries
+        self.precision = precision
         self.device = device
         self.n_threads = n_threads
+        self.checkpoint = checkpoint
+        self.checkpoint_interval = checkpoint_interval
         self.callbacks = callbacks
         self.warm_start = warm_start
         self.random_state = random_state
@@ -163,7 +215,7 @@ class CNNClassifier(ClassifierMixin, NetEstimator):
             Classes, numbers or strings.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the samples in the loss, of which only ratios matter. Samples of weight
-            zero are left out.
+            zero are left out. Those of `class_weight` multiply them.
         groups : array-like of shape (n_samples,), default=None
             Which simulation a sample is from. Early stopping then validates on whole groups.
 
@@ -177,7 +229,9 @@ class CNNClassifier(ClassifierMixin, NetEstimator):
         MapShapeError
             If the maps do not fit the net.
         ValueError
-            If a value is not finite, a parameter is out of its range or the device is absent.
+            If a value is not finite, a parameter is out of its range, the device is absent,
+            `class_weight` has no weight for a class, or a warm start is to go on with other
+            classes.
         DivergenceError
             If the loss becomes NaN or infinite.
         """
@@ -185,15 +239,38 @@ class CNNClassifier(ClassifierMixin, NetEstimator):
         y = column_or_1d(y, warn=True)
         assert_all_finite(y, input_name="y", estimator_name="CNNClassifier")
         check_classification_targets(y)
+        given = y, sample_weight
         classes, y = np.unique(y, return_inverse=True)
         if self._continues and not np.array_equal(classes, self.classes_):
             raise ValueError(
                 f"CNNClassifier(warm_start=True) was fitted on the classes {self.classes_} and "
                 f"cannot go on with {classes}. Set warm_start=False."
             )
+        sample_weight = self._weigh_classes(classes[y], sample_weight)
         self.classes_ = classes
-        self._fit_net(X, y.astype(np.int64), len(classes), sample_weight, groups)
+        self._fit_net(X, y.astype(np.int64), len(classes), sample_weight, groups, given)
         return self
+
+    def _weigh_classes(self, y, sample_weight):
+        """Weights of samples times those of their classes; None where all weigh the same."""
+        if self.class_weight is None:
+            return sample_weight
+        counted = None
+        if self.class_weight == "balanced" and sample_weight is not None:
+            counted = np.flatnonzero(sample_weight)
+        weight = compute_sample_weight(self.class_weight, y, indices=counted)
+        if not np.isfinite(weight).all() or weight.min() < 0:
+            raise ValueError(
+                f"CNNClassifier(class_weight={self.class_weight}) needs weights that are finite, "
+                f"and 0 or greater."
+            )
+        weight = (weight if sample_weight is None else weight * sample_weight).astype(np.float32)
+        if np.count_nonzero(weight) < 2:
+            raise ValueError(
+                f"CNNClassifier(class_weight={self.class_weight}) needs at least 2 samples whose "
+                f"weight is not zero; got {np.count_nonzero(weight)}. Raise the weights of classes."
+            )
+        return weight
 
     def predict_proba(self, X):
         """Probability of each class.
@@ -206,7 +283,8 @@ class CNNClassifier(ClassifierMixin, NetEstimator):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            Probabilities, in the order of ``classes_``.
+            Probabilities, in the order of ``classes_``: with ``average_symmetries=True`` the
+            mean of those of all views.
 
         Raises
         ------
@@ -215,7 +293,7 @@ class CNNClassifier(ClassifierMixin, NetEstimator):
         DivergenceError
             If the net makes NaN or infinity of the maps.
         """
-        return softmax(self._forward(X).astype(np.float64), axis=1)
+        return softmax(self._forward(X).astype(np.float64), axis=2).mean(axis=0)
 
     def predict_log_proba(self, X):
         """Logarithm of the probability of each class.
@@ -230,7 +308,8 @@ class CNNClassifier(ClassifierMixin, NetEstimator):
         ndarray of shape (n_samples, n_classes)
             Natural logarithms, in the order of ``classes_``.
         """
-        return log_softmax(self._forward(X).astype(np.float64), axis=1)
+        outputs = self._forward(X).astype(np.float64)
+        return logsumexp(log_softmax(outputs, axis=2), axis=0) - np.log(len(outputs))
 
     def predict(self, X):
         """Predict the most probable class.
@@ -245,5 +324,5 @@ class CNNClassifier(ClassifierMixin, NetEstimator):
         ndarray of shape (n_samples,)
             Classes.
         """
-        logits = self._forward(X)
-        return self.classes_[logits.argmax(axis=1)]
+        most_probable = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[most_probable]

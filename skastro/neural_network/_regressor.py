@@ -2,12 +2,12 @@
 
 import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.utils.validation import check_array
+from sklearn.utils.validation import check_array, check_is_fitted
 
-from ..preprocessing import TargetScaler
 from ..utils._params import StrOptions
 from ._base import NetEstimator
 from ._losses import REGRESSION_LOSSES
+from ._targets import check_range, link_targets, make_scaler, read_outputs, regression_loss
 
 
 class CNNRegressor(RegressorMixin, NetEstimator):
@@ -18,41 +18,80 @@ class CNNRegressor(RegressorMixin, NetEstimator):
     net : Net or callable, default=None
         Architecture; None is ``ConvNet()``. A callable takes ``(map_shape, n_outputs)`` and
         returns a torch module.
-    loss : {"squared_error", "absolute_error", "huber"} or callable, default="squared_error"
-        Loss, or a function of predictions and targets of shape ``(n, n_outputs)`` that returns
-        one loss for each sample, or for each output of each sample.
+    loss : {"squared_error", "absolute_error", "huber", "squared_log_error", "poisson", \
+            "gaussian_nll", "moments"} or callable, default="squared_error"
+        What is minimized, as a mean over samples and targets; r is prediction minus target:
+
+        - "squared_error": ``r**2``; "absolute_error": ``abs(r)``; "huber": ``r**2 / 2`` where
+          ``abs(r) < 1``, and ``abs(r) - 1 / 2`` elsewhere;
+        - "squared_log_error": ``(log(1 + prediction) - log(1 + y))**2``, for y above -1;
+        - "poisson": ``prediction - y * log(prediction)``, for counts and rates, 0 or greater;
+          the net makes the logarithm of the prediction;
+        - "gaussian_nll": ``log(s**2) / 2 + r**2 / (2 * s**2)``, where the net makes a standard
+          deviation s beside each prediction [4]_;
+        - "moments": ``log(mean(r**2)) + log(mean((r**2 - s**2)**2))``, means over the samples of
+          a batch, whatever the distribution of r [5]_ [6]_. It wants batches of many samples;
+        - a function of outputs of the net and targets as the net learns them, both of shape
+          ``(n, n_targets)``, that returns one loss for each sample, or for each target of each.
+
+        "gaussian_nll" and "moments" let `predict` return s.
     optimizer : {"adam", "adamw", "sgd"} or callable, default="adamw"
         Optimizer [1]_, or a class of ``torch.optim``. "sgd" has Nesterov momentum 0.9.
     lr : float, default=1e-3
         Learning rate; with a schedule, the greatest one.
     weight_decay : float, default=0.01
         Decay of the weights, as the optimizer defines it.
+    max_grad_norm : float, default=None
+        Greatest norm of the gradient of all weights together; a longer one is shortened to it
+        [3]_. None leaves gradients as they are.
     batch_size : int, default=32
         Samples in a batch.
     max_epochs : int, default=50
         Number of epochs in all, also where `warm_start` continues a run.
-    schedule : {"one_cycle", "cosine"} or None, default="one_cycle"
-        How the learning rate changes from batch to batch over the run: up and down again
-        [2]_, where the momentum of a named optimizer goes down and up, down along a cosine,
-        or not at all.
+    schedule : {"one_cycle", "cosine", "plateau"} or None, default="one_cycle"
+        How the learning rate changes over the run: up and down again from batch to batch
+        [2]_, where the momentum of a named optimizer goes down and up; down along a cosine;
+        to a tenth after ``patience // 2`` epochs in which the loss did not fall, that on the
+        validation samples where there are any; or not at all.
+    warmup_epochs : int, default=None
+        Epochs over which the learning rate rises to `lr`. None is three tenths of the run for
+        "one_cycle", and no rise for the others.
     early_stopping : bool, default=False
         Whether a part of the training samples is set aside, training stops when the loss on
         it no longer falls, and the weights of the best epoch are kept. With a schedule that
         ends at `max_epochs`, the best epoch is often one of the last.
     validation_fraction : float, default=0.1
-        Share of the samples, or of the groups where `groups` are given to fit, set aside.
+        Share of the samples, or of the groups where `groups` are given to fit, set aside: those
+        for which a hash of the group (else of the position in X) and the seed is less. So the
+        share is met on average, and what is added later leaves the others on their side.
     patience : int, default=10
         Epochs without a lower validation loss after which training stops.
     augmentation : Symmetries or None, default=None
         Random symmetries of the training maps, drawn anew for each sample and epoch.
+    average_symmetries : bool, default=False
+        Whether a prediction is the mean over all turns and mirrors of the map that
+        `augmentation` has, at as many times the cost.
+    precision : {"auto", "float32", "tf32", "bfloat16"}, default="auto"
+        How products are computed in training. "auto" is "tf32" on GPUs that have it, else
+        "float32"; what was chosen is in ``precision_``. Weights, losses and predictions are
+        float32 in any case. "bfloat16" is automatic mixed precision.
     device : str, default="auto"
         Where to train: "auto" is the GPU where there is one, else the processor; or a name
         that torch knows, such as "cpu" or "cuda:1".
     n_threads : int, default=None
         Threads that torch may use; None leaves them as they are set.
-    callbacks : list of skorch.callbacks.Callback, default=None
-        Callbacks, copied before use; the copies are in ``net_.callbacks``. Leave stopping to
-        `early_stopping`: that of skorch would end fit with a KeyboardInterrupt.
+    checkpoint : path-like, default=None
+        Folder in which each fit keeps a file of its state, named by a fingerprint of data,
+        rows and parameters. A fit that was killed goes on from there, with the bits of one
+        that was not; one that was finished is restored at once. With ``random_state=None``
+        the seed is that of the file.
+    checkpoint_interval : float, default=None
+        Seconds after which the file is written again, also within an epoch. None writes it
+        after each epoch.
+    callbacks : list of skorch.callbacks.Callback or callable, default=None
+        Callbacks, copied before use; or functions without arguments that return one, for what
+        cannot be copied or sent to another process. Those of the last fit are in
+        ``net_.callbacks``. Callbacks of scikit-learn 1.9 are set by ``set_callbacks``.
     warm_start : bool, default=False
         Whether a further fit goes on from the weights that are there, in the same net whatever
         `net` has become, with a new optimizer and a schedule over the epochs that are left.
@@ -63,7 +102,8 @@ class CNNRegressor(RegressorMixin, NetEstimator):
         0 is silent, 1 shows a progress bar, 2 prints a line for each epoch.
     normalize_y : bool, default=True
         Whether each target is brought to mean 0 and standard deviation 1 over the training
-        samples, those that early stopping sets aside not among them. Predictions are in the
+        samples, those that early stopping sets aside not among them; with "squared_log_error"
+        after the logarithm, with "poisson" divided by its mean instead. Predictions are in the
         user's units in any case; the loss is not.
 
     Attributes
@@ -71,9 +111,12 @@ class CNNRegressor(RegressorMixin, NetEstimator):
     net_ : skorch.NeuralNet
         The trained net; ``net_.module_`` is the torch module.
     history_ : list of dict
-        Number, losses and duration in seconds of each epoch.
+        Number, losses, learning rate and duration in seconds of each epoch: a table for
+        ``pandas.DataFrame(model.history_)``.
     n_iter_ : int
         Epochs that were run.
+    precision_ : str
+        How products were computed in training.
     sample_shape_ : tuple of int
         Shape of a training sample.
     n_features_in_ : int
@@ -91,6 +134,15 @@ class CNNRegressor(RegressorMixin, NetEstimator):
     .. [1] D. P. Kingma, J. Ba, "Adam: a method for stochastic optimization", ICLR (2015);
        I. Loshchilov, F. Hutter, "Decoupled weight decay regularization", ICLR (2019).
     .. [2] L. N. Smith, N. Topin, "Super-convergence", arXiv:1708.07120 (2017).
+    .. [3] R. Pascanu, T. Mikolov, Y. Bengio, "On the difficulty of training recurrent neural
+       networks", ICML (2013).
+    .. [4] D. A. Nix, A. S. Weigend, "Estimating the mean and variance of the target probability
+       distribution", ICNN (1994).
+    .. [5] N. Jeffrey, B. D. Wandelt, "Solving high-dimensional parameter inference: marginal
+       posterior densities & Moment Networks", arXiv:2011.05991 (2020).
+    .. [6] F. Villaescusa-Navarro et al., "The CAMELS Multifield Data Set: learning the
+       Universe's fundamental parameters with artificial intelligence", ApJS 259, 61 (2022),
+       arXiv:2109.10915.
 
     Examples
     --------
@@ -121,15 +173,21 @@ class CNNRegressor(RegressorMixin, NetEstimator):
         optimizer="adamw",
         lr=1e-3,
         weight_decay=0.01,
+        max_grad_norm=None,
         batch_size=32,
         max_epochs=50,
         schedule="one_cycle",
+        warmup_epochs=None,
         early_stopping=False,
         validation_fraction=0.1,
         patience=10,
         augmentation=None,
+        average_symmetries=False,
+        precision="auto",
         device="auto",
         n_threads=None,
+        checkpoint=None,
+        checkpoint_interval=None,
         callbacks=None,
         warm_start=False,
         random_state=None,
@@ -141,15 +199,21 @@ class CNNRegressor(RegressorMixin, NetEstimator):
         self.optimizer = optimizer
         self.lr = lr
         self.weight_decay = weight_decay
+        self.max_grad_norm = max_grad_norm
         self.batch_size = batch_size
         self.max_epochs = max_epochs
         self.schedule = schedule
+        self.warmup_epochs = warmup_epochs
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.patience = patience
         self.augmentation = augmentation
+        self.average_symmetries = average_symmetries
+        self.precision = precision
         self.device = device
         self.n_threads = n_threads
+        self.checkpoint = checkpoint
+        self.checkpoint_interval = checkpoint_interval
         self.callbacks = callbacks
         self.warm_start = warm_start
         self.random_state = random_state
@@ -181,53 +245,91 @@ class CNNRegressor(RegressorMixin, NetEstimator):
         MapShapeError
             If the maps do not fit the net.
         ValueError
-            If a value is not finite, a parameter is out of its range or the device is absent.
+            If a value is not finite, a parameter is out of its range, the device is absent,
+            targets are not in the range of the loss, or a warm start is to go on with another
+            number of targets, or with a loss for which the net's outputs mean something else.
         DivergenceError
             If the loss becomes NaN or infinite.
         """
         X, sample_weight = self._check_fit(X, y, sample_weight, groups)
         y = check_array(y, ensure_2d=False, input_name="y", dtype=np.float64, estimator=self)
         self._single_target = y.ndim == 1
+        given = y, sample_weight
         y = y.reshape(len(y), -1)
-        if self._continues and y.shape[1] != self._architecture[2]:
-            raise ValueError(
-                f"CNNRegressor(warm_start=True) was fitted on {self._architecture[2]} targets and "
-                f"cannot go on with {y.shape[1]}. Set warm_start=False."
-            )
-        self._fit_net(X, y, y.shape[1], sample_weight, groups)
+        check_range(y, self.loss, self._name)
+        if self._continues:
+            self._check_warm_start(y.shape[1])
+        self._fitted_loss = self.loss
+        n_outputs = y.shape[1] * regression_loss(self.loss).outputs_per_target
+        self._fit_net(X, y, n_outputs, sample_weight, groups, given)
         return self
 
+    def _check_warm_start(self, n_targets):
+        """Refuse targets and a loss that do not fit the net that is there."""
+        old, new = (regression_loss(loss) for loss in (self._fitted_loss, self.loss))
+        n_fitted = self._architecture[2] // old.outputs_per_target
+        if n_fitted != n_targets:
+            raise ValueError(
+                f"{self._name}(warm_start=True) was fitted on {n_fitted} targets and cannot go on "
+                f"with {n_targets}. Set warm_start=False."
+            )
+        if (old.outputs_per_target, old.link) != (new.outputs_per_target, new.link):
+            raise ValueError(
+                f"{self._name}(warm_start=True) was fitted with loss={self._fitted_loss!r} and "
+                f"cannot go on with loss={self.loss!r}, for which the outputs of the net mean "
+                f"something else. Set warm_start=False."
+            )
+
     def _encode(self, y, train):
+        loss = regression_loss(self.loss)
+        y = link_targets(y, loss)
         if not self._continues:
-            self.target_scaler_ = TargetScaler().fit(y[train]) if self.normalize_y else None
+            self.target_scaler_ = make_scaler(loss).fit(y[train]) if self.normalize_y else None
         if self.target_scaler_ is not None:
             y = self.target_scaler_.transform(y)
         return y.astype(np.float32)
 
-    def predict(self, X):
+    def predict(self, X, return_std=False):
         """Predict targets.
 
         Parameters
         ----------
         X : array-like or LazyMaps of shape (n_samples, [n_channels,] *spatial)
             Maps of the shape that was fitted.
+        return_std : bool, default=False
+            Whether to return standard deviations as well, after a fit with the loss
+            "gaussian_nll" or "moments".
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n_samples, n_targets)
+        y_mean : ndarray of shape (n_samples,) or (n_samples, n_targets)
             Targets in the user's units.
+        y_std : ndarray of the same shape
+            Standard deviation (one sigma) of each target given its map, in the same units; only
+            with ``return_std=True``. With ``average_symmetries=True`` it is that of the mixture
+            of all views: the spread of their means is part of it.
 
         Raises
         ------
         MapShapeError
             If samples have not the shape that was fitted.
+        ValueError
+            If standard deviations are asked of a net that was trained without them.
         DivergenceError
             If the net makes NaN or infinity of the maps.
         """
-        y = self._forward(X).astype(np.float64)
-        if self.target_scaler_ is not None:
-            y = self.target_scaler_.inverse_transform(y)
-        return y[:, 0] if self._single_target else y
+        check_is_fitted(self)
+        loss = regression_loss(self._fitted_loss)
+        if return_std and loss.outputs_per_target == 1:
+            raise ValueError(
+                f"{self._name} was fitted with loss={self._fitted_loss!r}, which learns no "
+                f"standard deviations. Fit with loss='gaussian_nll' or loss='moments', or set "
+                f"return_std=False."
+            )
+        mean, std = read_outputs(self._forward(X), loss, self.target_scaler_)
+        if self._single_target:
+            mean, std = (None if values is None else values[:, 0] for values in (mean, std))
+        return (mean, std) if return_std else mean
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,13 +1,12 @@
-"""The skorch net that trains the modules, and its callbacks."""
+"""The skorch net that trains the modules."""
+
+from contextlib import nullcontext
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from skorch import NeuralNet
-from skorch.callbacks import Callback, LRScheduler
-from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
+from skorch.callbacks import Callback, EarlyStopping, EpochTimer
 
-from ._torch import seed_epoch
+from ._torch import generator_states, restore_generators, seed_epoch
 
 OPTIMIZERS = {
     "adam": (torch.optim.Adam, {}),
@@ -15,21 +14,13 @@ OPTIMIZERS = {
     "sgd": (torch.optim.SGD, {"momentum": 0.9, "nesterov": True}),
 }
 
-SCHEDULES = {
-    "cosine": lambda optimizer, lr, n_steps: {"policy": CosineAnnealingLR, "T_max": n_steps},
-    "one_cycle": lambda optimizer, lr, n_steps: {
-        "policy": OneCycleLR,
-        "max_lr": lr,
-        "total_steps": n_steps,
-        "cycle_momentum": optimizer in OPTIMIZERS,
-    },
-}
-
 
 class MapNet(NeuralNet):
-    """A skorch net that seeds each epoch and stores 2D feature maps with channels last.
+    """A skorch net that records losses by epoch, seeds epochs and can stop within one.
 
-    Channels-last storage makes 2D convolutions up to twice as fast on a processor. Outside
+    What skorch does for each batch, it does where a callback listens to batches; else the
+    loss alone is noted, and read at the end of the epoch. 2D feature maps are stored with
+    channels last, which makes convolutions up to twice as fast on a processor. Outside
     training every batch is filled up to the same size, since the size decides in which order
     products are summed: so the output for a map does not depend on the maps beside it.
 
@@ -41,14 +32,59 @@ class MapNet(NeuralNet):
         Seed of the run.
     n_outputs : int, default=None
         Number of outputs that the module must have for each sample; None accepts any.
+    precision : {"float32", "tf32", "bfloat16"}, default="float32"
+        Whether training is in automatic mixed precision, which "bfloat16" is.
+    max_grad_norm : float, default=None
+        Greatest norm of the gradient.
     **kwargs
         As for ``skorch.NeuralNet``.
+
+    Attributes
+    ----------
+    schedules_ : list of torch.optim.lr_scheduler.LRScheduler
+        Schedules that are stepped after each batch.
+    partial_ : dict or None
+        The epoch that is under way. What `partial_state` returned, put here before an epoch,
+        lets it go on from there.
+    after_batch_ : callable or None
+        Called after each batch of training.
+    stop_ : bool
+        Whether a callback of skorch asked to stop.
     """
 
-    def __init__(self, *args, seed=0, n_outputs=None, **kwargs):
+    def __init__(
+        self,
+        *args,
+        seed=0,
+        n_outputs=None,
+        precision="float32",
+        max_grad_norm=None,
+        **kwargs,
+    ):
         super().__init__(*args, **kwargs)
         self.seed = seed
         self.n_outputs = n_outputs
+        self.precision = precision
+        self.max_grad_norm = max_grad_norm
+        self.schedules_ = []
+        self.partial_ = None
+        self.after_batch_ = None
+        self.stop_ = False
+
+    @property
+    def _default_callbacks(self):
+        return [("epoch_timer", EpochTimer())]
+
+    def notify(self, method_name, **cb_kwargs):
+        """Tell the callbacks; that of skorch which stops does so by an interrupt of its own."""
+        getattr(self, method_name)(self, **cb_kwargs)
+        for _, callback in self.callbacks_:
+            try:
+                getattr(callback, method_name)(self, **cb_kwargs)
+            except KeyboardInterrupt:
+                if not isinstance(callback, EarlyStopping):
+                    raise
+                self.stop_ = True
 
     def initialize_module(self):
         """Store the weights in the order that suits the module."""
@@ -69,19 +105,21 @@ class MapNet(NeuralNet):
     def infer(self, x, **fit_params):
         """Put a batch through the module, and check the shape of what it returns."""
         x = x.to(self.device)
-        n_samples = len(x)
-        if not self.module_.training:
+        n_samples, training = len(x), self.module_.training
+        if not training and n_samples < self.batch_size:
             x = torch.cat([x, x[:1].expand(self.batch_size - n_samples, *x.shape[1:])])
         if self.channels_last_ and x.ndim == 4:
             x = x.contiguous(memory_format=torch.channels_last)
-        out = self.module_(x, **fit_params)
+        mixed = training and self.precision == "bfloat16"
+        with torch.autocast(x.device.type, torch.bfloat16) if mixed else nullcontext():
+            out = self.module_(x, **fit_params).float()
         if self.n_outputs is not None and out.shape != (len(x), self.n_outputs):
             raise ValueError(
                 f"The 'net' parameter built a module that turns a batch of shape {tuple(x.shape)} "
                 f"into one of shape {tuple(out.shape)}. It must return (n_samples, n_outputs) = "
                 f"{(len(x), self.n_outputs)}."
             )
-        return out[:n_samples]
+        return out if len(out) == n_samples else out[:n_samples]
 
     def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
         """Fix the random numbers of the epoch."""
@@ -90,68 +128,113 @@ class MapNet(NeuralNet):
         dataset_train.epoch = epoch
         seed_epoch(self.module_, self.seed, epoch, torch.device(self.device))
 
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        """Train or validate for an epoch, and record its mean loss."""
+        if iterator is None:
+            return
+        self._set_training(training)
+        listened = self._listened("on_batch_begin") or self._listened("on_batch_end")
+        done = self._enter_epoch() if training else {"losses": [], "sizes": []}
+        losses, sizes = done["losses"], done["sizes"]
+        for batch in iterator.starting_at(len(sizes)):
+            done["lr"] = self.optimizer_.param_groups[0]["lr"]
+            if listened:
+                self.notify("on_batch_begin", batch=batch, training=training)
+            step = step_fn(batch, **fit_params)
+            losses.append(step["loss"])
+            sizes.append(len(batch[0]))
+            if listened:
+                self.history.record_batch(prefix + "_loss", step["loss"].item())
+                self.history.record_batch(prefix + "_batch_size", sizes[-1])
+                self.notify("on_batch_end", batch=batch, training=training, **step)
+            if training and self.after_batch_ is not None:
+                self.after_batch_()
+        if listened:
+            self.history.record(prefix + "_batch_count", len(sizes))
+        self.history.record(prefix + "_loss", mean_loss(losses, sizes))
+        if training:
+            self.history.record("lr", done["lr"])
+            self.partial_ = None
 
-class EpochProgress(Callback):
-    """Progress bar of a fit.
+    def _enter_epoch(self):
+        """What was done of the epoch, to be added to."""
+        self._gradients_listened = self._listened("on_grad_computed")
+        if self.partial_ is None:
+            self.partial_ = {"losses": [], "sizes": []}
+        else:
+            done = dict(self.partial_)
+            restore_generators(self.module_, done.pop("generators"), torch.device(self.device))
+            done["losses"] = [torch.tensor(loss, device=self.device) for loss in done["losses"]]
+            self.partial_ = done
+        return self.partial_
 
-    Parameters
-    ----------
-    description : str
-        Text before the bar.
-    n_epochs : int
-        Epochs of the whole run.
-    """
+    def partial_state(self):
+        """State of the epoch that is under way, to be put into ``partial_`` later."""
+        if self.partial_ is None:
+            return None
+        return self.partial_ | {
+            "losses": [loss.item() for loss in self.partial_["losses"]],
+            "sizes": list(self.partial_["sizes"]),
+            "generators": generator_states(self.module_, torch.device(self.device)),
+        }
 
-    def __init__(self, description, n_epochs):
-        self.description = description
-        self.n_epochs = n_epochs
+    def train_step(self, batch, **fit_params):
+        """Take one step of the optimizer, and return loss and outputs before it."""
+        x, target = batch
+        steps = []
 
-    def on_train_begin(self, net, **kwargs):
-        """Show the bar."""
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("epochs"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[loss]}"),
-            console=Console(),
+        def closure():
+            self.optimizer_.zero_grad()
+            y_pred = self.infer(x, **fit_params)
+            loss = self.get_loss(y_pred, target, X=x, training=True)
+            loss.backward()
+            if self.max_grad_norm is not None:
+                torch.nn.utils.clip_grad_norm_(self.module_.parameters(), self.max_grad_norm)
+            if self._gradients_listened:
+                parameters = list(self.module_.named_parameters())
+                self.notify(
+                    "on_grad_computed", named_parameters=parameters, batch=batch, training=True
+                )
+            steps.append({"loss": loss.detach(), "y_pred": y_pred})
+            return loss
+
+        self.optimizer_.step(closure)
+        for schedule in self.schedules_:
+            schedule.step()
+        return steps[0]
+
+    def outputs(self, dataset, views):
+        """Outputs of the module for several views of all samples.
+
+        Parameters
+        ----------
+        dataset : MapDataset
+            The samples.
+        views : list of callable
+            Each takes a batch of maps and returns the batch to put through the module.
+
+        Returns
+        -------
+        torch.Tensor of shape (n_views, n_samples, n_outputs)
+            Outputs in float32, on the processor.
+        """
+        self._set_training(False)
+        with torch.inference_mode():
+            outputs = [
+                torch.stack([self.infer(view(x)) for view in views]).cpu()
+                for x, _ in self.get_iterator(dataset)
+            ]
+        return torch.cat(outputs, dim=1)
+
+    def _listened(self, event):
+        """Whether a callback does something at an event."""
+        return any(
+            getattr(type(callback), event) is not getattr(Callback, event)
+            for _, callback in self.callbacks_
         )
-        self._task = self._progress.add_task(
-            self.description, total=self.n_epochs, completed=len(net.history), loss=""
-        )
-        self._progress.start()
-
-    def on_epoch_end(self, net, **kwargs):
-        """Move the bar on."""
-        last = net.history[-1]
-        names = [name for name in ("train_loss", "valid_loss") if name in last]
-        loss = ", ".join(f"{name.replace('_', ' ')} {last[name]:.4g}" for name in names)
-        self._progress.update(self._task, advance=1, loss=loss)
-
-    def on_train_end(self, net, **kwargs):
-        """Leave the bar as it is."""
-        self._progress.stop()
 
 
-def schedule_callback(schedule, optimizer, lr, n_steps):
-    """Callback that changes the learning rate after each batch.
-
-    Parameters
-    ----------
-    schedule : {"cosine", "one_cycle"}
-        Name of the schedule.
-    optimizer : str or callable
-        The parameter `optimizer`.
-    lr : float
-        Greatest learning rate.
-    n_steps : int
-        Batches of the run.
-
-    Returns
-    -------
-    skorch.callbacks.LRScheduler
-        The callback.
-    """
-    options = SCHEDULES[schedule](optimizer, lr, n_steps)
-    return LRScheduler(**options, last_epoch=-1, step_every="batch")
+def mean_loss(losses, sizes):
+    """Mean of the losses of batches, weighted by their sizes, in double precision."""
+    sizes = torch.tensor(sizes, dtype=torch.float64)
+    return ((torch.stack(losses).double().cpu() @ sizes) / sizes.sum()).item()

@@ -1,6 +1,8 @@
 """Augmentation of maps by the symmetries of the square and the cube."""
 
-from itertools import permutations
+from functools import lru_cache
+from itertools import combinations, permutations
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -9,6 +11,8 @@ from sklearn.base import BaseEstimator
 from ..utils._params import StrOptions
 
 _DIM = {"line": 1, "square": 2, "cube": 3}
+_SIZES_OF_FIELDS = {"line": (1,), "square": (2, 3), "cube": (3,)}
+_VALUES_AT_ONCE = 2**20
 
 
 class Symmetries(BaseEstimator):
@@ -25,10 +29,34 @@ class Symmetries(BaseEstimator):
         or three spatial axes. Axes of unequal length are mirrored but not exchanged.
     shift : bool, default=False
         Whether maps are shifted periodically as well, by any number of cells along each axis.
+    vectors : list of tuple of int, default=None
+        Polar vectors such as velocities, momenta and gradients: for each field the channels
+        of its components along the spatial axes, in the order of the axes of the array.
+        Components are exchanged as the axes are, and change sign where their axis is
+        mirrored. None: all channels are scalars. See Notes.
+    pseudovectors : list of tuple of int, default=None
+        The same for magnetic fields, angular momenta and vorticities. They turn as vectors do
+        and change sign in addition under each element that is no pure rotation.
 
     See Also
     --------
     CNNClassifier : Takes it as `augmentation`.
+
+    Notes
+    -----
+    An element is an orthogonal matrix R with one entry of 1 or -1 in each row. A scalar s, a
+    polar vector v and a pseudovector b become
+
+    ``s(R⁻¹x)``, ``R v(R⁻¹x)`` and ``det(R) R b(R⁻¹x)``.
+
+    Fields on a square have 2 components, in the plane of the map, or 3, where the third is
+    that along the line of sight. A mirror or an exchange of the axes of a map is one of the
+    space around it that leaves the line of sight as it is. So the third component of a
+    vector never changes, and that of a pseudovector changes sign with det(R). Fields on a line
+    have the component along it; that of a pseudovector never changes.
+
+    Whatever turns in another way, such as the Stokes parameters Q and U or a tensor, has to be
+    turned into scalars before.
 
     Examples
     --------
@@ -41,13 +69,29 @@ class Symmetries(BaseEstimator):
     >>> symmetries.apply(batch, torch.tensor([[3, 0, 0]]))
     tensor([[[[5., 4., 3.],
               [2., 1., 0.]]]])
+
+    A map with the channels density, v_0, v_1, mirrored along the first axis:
+
+    >>> density, v_0, v_1 = torch.tensor([[1.0, 2.0]]).T, torch.ones(2, 1), torch.ones(2, 1)
+    >>> batch = torch.stack([density, v_0, v_1])[None]
+    >>> Symmetries("square", vectors=[(1, 2)]).apply(batch, [[1, 0, 0]]).flatten(2)
+    tensor([[[ 2.,  1.],
+             [-1., -1.],
+             [ 1.,  1.]]])
     """
 
-    _parameter_constraints = {"group": [StrOptions(set(_DIM))], "shift": ["boolean"]}
+    _parameter_constraints = {
+        "group": [StrOptions(set(_DIM))],
+        "shift": ["boolean"],
+        "vectors": [list, tuple, None],
+        "pseudovectors": [list, tuple, None],
+    }
 
-    def __init__(self, group="square", *, shift=False):
+    def __init__(self, group="square", *, shift=False, vectors=None, pseudovectors=None):
         self.group = group
         self.shift = shift
+        self.vectors = vectors
+        self.pseudovectors = pseudovectors
 
     def n_elements(self, spatial):
         """Number of symmetries of a map.
@@ -69,12 +113,53 @@ class Symmetries(BaseEstimator):
         """
         self._validate_params()
         if len(spatial) != _DIM[self.group]:
+            fitting = [group for group, dim in _DIM.items() if dim == len(spatial)]
             raise ValueError(
                 f"Symmetries(group={self.group!r}) acts on maps with {_DIM[self.group]} spatial "
-                f"axes; got {len(spatial)} of sizes {tuple(spatial)}. Take group="
-                f"{next((k for k, v in _DIM.items() if v == len(spatial)), None)!r}."
+                f"axes; got {len(spatial)} of sizes {tuple(spatial)}. "
+                + (f"Take group={fitting[0]!r}." if fitting else "No group has that many.")
             )
-        return len(self._permutations(spatial)) * 2 ** len(spatial)
+        return len(_orders(spatial)) * 2 ** len(spatial)
+
+    def check(self, map_shape):
+        """Check that the parameters fit the maps.
+
+        Parameters
+        ----------
+        map_shape : tuple of int
+            ``(n_channels, *spatial)``, the shape of a map.
+
+        Raises
+        ------
+        ValueError
+            If the number of axes does not fit `group`, or if `vectors` or `pseudovectors`
+            have a wrong number of components, name a channel that there is not, or name one
+            twice.
+        """
+        self.n_elements(map_shape[1:])
+        self._fields(map_shape[0])
+
+    def elements(self, spatial):
+        """All elements without a shift, such as to average predictions over the group.
+
+        Parameters
+        ----------
+        spatial : tuple of int
+            Sizes of the spatial axes.
+
+        Returns
+        -------
+        ndarray of int, shape (n_elements, 1 + n_axes)
+            Rows as `draw` returns them, that of the identity first.
+
+        Raises
+        ------
+        ValueError
+            If the number of axes does not fit `group`.
+        """
+        rows = np.zeros((self.n_elements(spatial), 1 + len(spatial)), dtype=np.int64)
+        rows[:, 0] = np.arange(len(rows))
+        return rows
 
     def draw(self, rng, n_samples, spatial):
         """Draw an element and a shift for each sample.
@@ -92,50 +177,195 @@ class Symmetries(BaseEstimator):
         -------
         ndarray of int, shape (n_samples, 1 + n_axes)
             Number of the element, and shift in cells along each axis.
+
+        Raises
+        ------
+        ValueError
+            If the number of axes does not fit `group`.
         """
         limits = [self.n_elements(spatial), *(spatial if self.shift else (1,) * len(spatial))]
         return rng.integers(limits, size=(n_samples, len(limits)))
 
-    def apply(self, batch, draws):
+    def apply(self, batch, draws, turn_vectors=True):
         """Transform each sample of a batch by its own element.
+
+        The batch may be on any device; nothing here waits for a GPU. Gradients do not pass.
 
         Parameters
         ----------
         batch : torch.Tensor of shape (n, n_channels, *spatial)
             Maps.
-        draws : torch.Tensor of int, shape (n, 1 + n_axes)
-            Rows that `draw` returned.
+        draws : ndarray or torch.Tensor of int, shape (n, 1 + n_axes)
+            Rows that `draw` or `elements` returned, on the processor.
+        turn_vectors : bool, default=True
+            Whether `vectors` and `pseudovectors` hold for the channels of the batch. Where
+            not, as for maps of a target put through the same draws, all channels are scalars.
 
         Returns
         -------
-        torch.Tensor of the same shape
+        torch.Tensor of the same shape, type and memory format
             Transformed maps.
+
+        Raises
+        ------
+        ValueError
+            If `vectors` or `pseudovectors` do not fit the channels.
         """
         spatial = tuple(batch.shape[2:])
-        dim = len(spatial)
-        orders = torch.tensor(self._permutations(spatial), device=batch.device)
-        element = draws[:, 0].to(batch.device)
-        order = orders[element // 2**dim]
-        sizes = torch.tensor(spatial, device=batch.device)
-        strides = torch.tensor(
-            [int(np.prod(spatial[k + 1 :])) for k in range(dim)], device=batch.device
-        )
-        index = 0
-        for axis in range(dim):
-            cells = torch.arange(spatial[axis], device=batch.device)
-            mirrored = (element >> axis & 1)[:, None]
-            cells = torch.where(mirrored.bool(), spatial[axis] - 1 - cells, cells)
-            source = order[:, axis]
-            cells = (cells + draws[:, 1 + axis, None].to(batch.device)) % sizes[source, None]
-            shape = [len(batch)] + [1] * dim
-            shape[1 + axis] = spatial[axis]
-            index = index + (cells * strides[source, None]).reshape(shape)
-        flat = batch.flatten(2)
-        index = index.reshape(len(batch), 1, -1).expand_as(flat)
-        return flat.gather(2, index).reshape(batch.shape)
+        draws = np.asarray(draws)
+        maps = batch.detach().flatten(2)
+        result = torch.empty_like(maps)
+        fields = self._fields(batch.shape[1]) if turn_vectors else []
+        if fields:
+            source, factor = _turned_channels(draws[:, 0], spatial, fields, batch.shape[1])
+            source, factor = _to_device(source, maps), _to_device(factor, maps)
+            maps = maps.flatten(0, 1).index_select(0, source.flatten()).view(maps.shape)
+        by_strides = maps.device.type == "cpu" and maps.dtype != torch.bfloat16
+        if by_strides and not draws[:, 1:].any():
+            _copy_turned(maps, result, draws[:, 0], spatial)
+        else:
+            _gather_turned(maps, result, draws, spatial)
+        if fields:
+            result *= factor[:, :, None]
+        return result.unflatten(2, spatial)
 
-    @staticmethod
-    def _permutations(spatial):
-        """Orders of the axes that leave the shape of a map as it is."""
-        orders = permutations(range(len(spatial)))
-        return [order for order in orders if tuple(spatial[k] for k in order) == tuple(spatial)]
+    def _fields(self, n_channels):
+        """Checked fields: pairs of channels and of whether it is a pseudovector."""
+        fields, seen = [], set()
+        for name in ("vectors", "pseudovectors"):
+            for channels in getattr(self, name) or ():
+                self._check_field(name, channels, n_channels, seen)
+                fields.append((np.array(channels), name == "pseudovectors"))
+                seen.update(channels)
+        return fields
+
+    def _check_field(self, name, channels, n_channels, seen):
+        """Refuse what are not the channels of one field."""
+        sizes = _SIZES_OF_FIELDS[self.group]
+        if not isinstance(channels, (tuple, list)):
+            remedy = "Put the channels of each field into a tuple"
+        elif len(channels) not in sizes:
+            remedy = "Name one channel for each component"
+        elif not all(isinstance(c, Integral) and not isinstance(c, bool) for c in channels):
+            remedy = "Name channels by integers"
+        elif not all(0 <= c < n_channels for c in channels):
+            remedy = f"The maps have n_channels={n_channels}: count from 0 to {n_channels - 1}"
+        elif len(seen.union(channels)) < len(seen) + len(channels):
+            remedy = "Let each channel be a component of one field, in one of the parameters"
+        else:
+            return
+        example = [tuple(range(sizes[0])), tuple(range(sizes[0], 2 * sizes[0]))]
+        raise ValueError(
+            f"The {name!r} parameter of Symmetries(group={self.group!r}) must be None or a list of "
+            f"tuples of {' or '.join(map(str, sizes))} different channels, one tuple for each "
+            f"field, such as {example}. Got {channels!r} in {getattr(self, name)!r}. {remedy}."
+        )
+
+
+def _orders(spatial):
+    """Orders of the axes that leave the shape of a map as it is."""
+    orders = permutations(range(len(spatial)))
+    return [order for order in orders if tuple(spatial[k] for k in order) == tuple(spatial)]
+
+
+@lru_cache
+def _group(spatial):
+    """Tables of all elements.
+
+    The number of an element is that of the order of axes times ``2**n_axes``, plus one bit for
+    each axis of the result that is mirrored, lowest bit for the first axis.
+
+    Parameters
+    ----------
+    spatial : tuple of int
+        Sizes of the spatial axes.
+
+    Returns
+    -------
+    order : ndarray of int, shape (n_elements, n_axes)
+        Axis of the map that becomes each axis of the result.
+    sign : ndarray of int, shape (n_elements, n_axes)
+        -1 where an axis of the result is mirrored, else 1.
+    determinant : ndarray of int, shape (n_elements,)
+        1 for a pure rotation, else -1.
+    """
+    dim = len(spatial)
+    orders = _orders(spatial)
+    parities = [(-1) ** sum(a > b for a, b in combinations(order, 2)) for order in orders]
+    number, mirrored = np.divmod(np.arange(len(orders) * 2**dim), 2**dim)
+    sign = 1 - 2 * (mirrored[:, None] >> np.arange(dim) & 1)
+    return np.array(orders)[number], sign, np.array(parities)[number] * sign.prod(axis=1)
+
+
+@lru_cache
+def _source_cells(spatial):
+    """Where the cells of the result come from.
+
+    Parameters
+    ----------
+    spatial : tuple of int
+        Sizes of the spatial axes.
+
+    Returns
+    -------
+    list of ndarray of int, shape (n_elements, size + 1, size)
+        For each axis of the result, element and number of cells by which the result is shifted
+        along it: what the cells along that axis add to the flat index of their source.
+    """
+    order, sign, _ = _group(spatial)
+    strides = np.array([int(np.prod(spatial[k + 1 :])) for k in range(len(spatial))])
+    terms = []
+    for axis, size in enumerate(spatial):
+        cells = np.arange(size)
+        cells = np.where(sign[:, axis, None] > 0, cells, cells[::-1])
+        period = np.tile(cells * strides[order[:, axis], None], 2)
+        terms.append(np.lib.stride_tricks.sliding_window_view(period, size, axis=1))
+    return terms
+
+
+def _copy_turned(maps, result, element, spatial):
+    """Copy ``(n, n_channels, n_cells)`` maps under their elements, sample by sample."""
+    order, sign, _ = _group(spatial)
+    axes = [(0, *(1 + axis for axis in row)) for row in order.tolist()]
+    steps = [(slice(None), *(slice(None, None, step) for step in row)) for row in sign.tolist()]
+    sources, targets = (array.unflatten(2, spatial).numpy() for array in (maps, result))
+    for number, source, target in zip(element.tolist(), sources, targets, strict=True):
+        target[steps[number]] = source.transpose(axes[number])
+
+
+def _gather_turned(maps, result, draws, spatial):
+    """Gather ``(n, n_channels, n_cells)`` maps under their elements and shifts."""
+    element, *shift = draws.T
+    sign = _group(spatial)[1][element]
+    terms = [
+        cells[element, shift[axis] * sign[:, axis] % size]
+        for axis, (size, cells) in enumerate(zip(spatial, _source_cells(spatial), strict=True))
+    ]
+    terms = _to_device(np.concatenate(terms, axis=1), maps).split(spatial, dim=1)
+    step = max(1, _VALUES_AT_ONCE // maps.shape[1:].numel())
+    for first in range(0, len(maps), step):
+        some = slice(first, first + step)
+        index = terms[0][some]
+        for cells in terms[1:]:
+            index = (index[:, :, None] + cells[some, None]).flatten(1)
+        index = index[:, None].expand_as(maps[some])
+        torch.gather(maps[some], 2, index, out=result[some])
+
+
+def _turned_channels(element, spatial, fields, n_channels):
+    """Rows of ``(n * n_channels, ...)`` that become the channels of each map, and their signs."""
+    order, sign, determinant = (table[element] for table in _group(spatial))
+    source = np.tile(np.arange(n_channels), (len(element), 1))
+    factor = np.ones_like(source)
+    for channels, is_pseudovector in fields:
+        along_axes = channels[: len(spatial)]
+        source[:, along_axes] = along_axes[order]
+        factor[:, along_axes] = sign
+        if is_pseudovector:
+            factor[:, channels] *= determinant[:, None]
+    return source + n_channels * np.arange(len(element))[:, None], factor
+
+
+def _to_device(array, like):
+    """Send an array to the device of a tensor without waiting for what is computed there."""
+    return torch.from_numpy(array).to(like.device, non_blocking=like.is_cuda)

@@ -209,3 +209,49 @@ def seed_epoch(module, seed, epoch, device):
     layers = (layer for layer in module.modules() if isinstance(layer, Dropout))
     for i, layer in enumerate(layers):
         layer.seed(derive_seed(seed, 3, epoch, i))
+
+
+def generator_states(module, device):
+    """States of the generators that an epoch draws from.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The module.
+    device : torch.device
+        Where it is.
+
+    Returns
+    -------
+    dict of str to torch.Tensor
+        The states; `Dropout` layers that have drawn nothing yet have none.
+    """
+    states = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    for name, layer in module.named_modules():
+        if isinstance(layer, Dropout) and layer.generator is not None:
+            states[f"layer {name}"] = layer.generator.get_state()
+    return states
+
+
+def restore_generators(module, states, device):
+    """Put generators back to where they were.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The module.
+    states : dict of str to torch.Tensor
+        What `generator_states` returned.
+    device : torch.device
+        Where the module is.
+    """
+    with _GENERATOR_LOCK:
+        torch.set_rng_state(states["cpu"])
+    if device.type == "cuda" and "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"], device)
+    for name, layer in module.named_modules():
+        if f"layer {name}" in states:
+            layer.generator = torch.Generator(device=device)
+            layer.generator.set_state(states[f"layer {name}"])

@@ -16,16 +16,17 @@ class TargetScaler(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    method : {"standard", "minmax"}, default="standard"
+    method : {"standard", "minmax", "mean"}, default="standard"
         "standard": mean 0 and standard deviation 1 of each output; "minmax": the least and
-        greatest value of each output go to 0 and 1.
+        greatest value of each output go to 0 and 1; "mean": divided by the mean of each output,
+        as suits counts and rates.
 
     Attributes
     ----------
     center_ : ndarray of shape () or (n_outputs,)
-        What is subtracted.
+        What is subtracted; 0 where the method is "mean".
     scale_ : ndarray of shape () or (n_outputs,)
-        What is divided by; 1 where an output is constant.
+        What is divided by; 1 where an output is constant, or zero if the method is "mean".
 
     See Also
     --------
@@ -43,7 +44,7 @@ class TargetScaler(TransformerMixin, BaseEstimator):
     array([[ 0.2, 10. ]])
     """
 
-    _parameter_constraints = {"method": [StrOptions({"standard", "minmax"})]}
+    _parameter_constraints = {"method": [StrOptions({"standard", "minmax", "mean"})]}
 
     def __init__(self, method="standard"):
         self.method = method
@@ -63,11 +64,25 @@ class TargetScaler(TransformerMixin, BaseEstimator):
         -------
         self
             The fitted scaler.
+
+        Raises
+        ------
+        ValueError
+            If a target is not finite, or the method is "mean" and a target is negative.
         """
         self._validate_params()
         X = self._check(X, reset=True)
         axes = tuple(i for i in range(X.ndim) if i != 1)
         least, greatest = X.min(axes).astype(np.float64), X.max(axes).astype(np.float64)
+        if self.method == "mean":
+            if least.min() < 0:
+                raise ValueError(
+                    f"TargetScaler(method='mean') is for targets that are 0 or greater; the least "
+                    f"one is {least.min():g}. Take method='standard'."
+                )
+            self.center_ = np.zeros(least.shape)
+            self.scale_ = np.where(greatest > 0, X.mean(axes, dtype=np.float64), 1.0)
+            return self
         if self.method == "standard":
             center, scale = X.mean(axes, dtype=np.float64), X.std(axes, dtype=np.float64)
         else:

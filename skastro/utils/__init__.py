@@ -1,7 +1,9 @@
 """Validation of shapes and values, and helpers shared by the whole library."""
 
+from ._allocator import keep_freed_memory
 from ._backend import as_numpy, contiguous, is_torch, like, namespace
 from ._discovery import all_estimators
+from ._fingerprint import fingerprint
 from ._finite import check_finite
 from ._routing import final_fit_params
 from ._shapes import MapLayout, map_layout
@@ -13,7 +15,9 @@ __all__ = [
     "check_finite",
     "contiguous",
     "final_fit_params",
+    "fingerprint",
     "is_torch",
+    "keep_freed_memory",
     "like",
     "map_layout",
     "namespace",

@@ -8,9 +8,11 @@ from skorch.callbacks import Callback
 from skastro.exceptions import DivergenceError
 from skastro.nets import DenseNet
 from skastro.neural_network import CNNClassifier, CNNRegressor
+from skastro.neural_network._split import validation_units
+from skastro.neural_network._torch import draw_seed
 
 
-class Spoil(Callback):
+class SpoilWeights(Callback):
     """Makes all weights NaN at the end of an epoch."""
 
     def __init__(self, epoch):
@@ -19,6 +21,20 @@ class Spoil(Callback):
     def on_epoch_end(self, net, **kwargs):
         """Spoil the weights."""
         if len(net.history) == self.epoch:
+            with torch.no_grad():
+                for weights in net.module_.parameters():
+                    weights.fill_(np.nan)
+
+
+class SpoilLoss(SpoilWeights):
+    """Makes all weights NaN in the first batch of the epoch that follows."""
+
+    def on_epoch_end(self, net, **kwargs):
+        """Leave the weights as they are."""
+
+    def on_batch_begin(self, net, training=False, **kwargs):
+        """Spoil the weights."""
+        if training and len(net.history) == self.epoch + 1:
             with torch.no_grad():
                 for weights in net.module_.parameters():
                     weights.fill_(np.nan)
@@ -38,21 +54,20 @@ def test_huge_rate(estimator_class, early_stopping, rough, options):
 
 def test_epoch_is_named(rough, options):
     """The epoch is the one in which the loss broke, counted from one."""
-    model = CNNRegressor(callbacks=[Spoil(2)], **options)
-    with pytest.raises(DivergenceError, match="epoch 3"):
+    model = CNNRegressor(callbacks=[SpoilLoss(2)], **options)
+    with pytest.raises(DivergenceError, match="loss became nan in epoch 3"):
         model.fit(rough.X, rough.y)
     assert [np.isfinite(epoch["train_loss"]) for epoch in model.history_] == [True, True, False]
 
 
-def test_worthless_weights_do_not_predict(rough, options):
-    """Weights that broke after the last loss was taken are found when they are used."""
-    for model in (
-        CNNRegressor(callbacks=[Spoil(3)], **options),
-        CNNClassifier(callbacks=[Spoil(3)], **options),
-    ):
+@pytest.mark.parametrize("estimator_class", [CNNClassifier, CNNRegressor])
+def test_worthless_weights(estimator_class, rough, options):
+    """Weights that broke after the last loss was taken are an error, and do not predict."""
+    model = estimator_class(callbacks=[SpoilWeights(3)], **options)
+    with pytest.raises(DivergenceError, match="sum of the weights became nan in epoch 3"):
         model.fit(rough.X, rough.label)
-        with pytest.raises(DivergenceError, match=type(model).__name__):
-            model.predict(rough.X)
+    with pytest.raises(DivergenceError, match=estimator_class.__name__):
+        model.predict(rough.X)
 
 
 def test_overflow_in_prediction(rough, options):
@@ -67,6 +82,23 @@ def test_overflow_in_prediction(rough, options):
 
 def test_best_weights_do_not_hide_it(rough, options):
     """Early stopping has good weights of an earlier epoch, and raises the error all the same."""
-    model = CNNRegressor(early_stopping=True, callbacks=[Spoil(2)], **options)
+    model = CNNRegressor(early_stopping=True, callbacks=[SpoilLoss(2)], **options)
     with pytest.raises(DivergenceError, match="epoch 3"):
         model.fit(rough.X, rough.y)
+    assert np.isfinite(model.predict(rough.X)).all()
+
+
+def test_validation_loss(rough, options):
+    """A loss that is infinite on what was set aside alone is an error too."""
+    model = CNNRegressor(
+        early_stopping=True,
+        loss=lambda p, y: (p - y) ** 2 * torch.where(y > 1e4, np.inf, 1.0),
+        normalize_y=False,
+        **options,
+    )
+    y = np.where(np.arange(60) >= 55, 1e5, rough.y)
+    groups = np.where(np.arange(60) >= 55, 0, 1)
+    seeds = [s for s in range(20) if validation_units([0, 1], 0.1, draw_seed(s))[0]]
+    model.set_params(random_state=seeds[0])
+    with pytest.raises(DivergenceError, match="validation loss became inf in epoch 1"):
+        model.fit(rough.X, y, groups=groups)

@@ -27,12 +27,12 @@ def noise(options):
 
 
 def test_samples_are_set_aside(rough, options, record):
-    """Without groups: a share of the samples, each on one side."""
+    """Without groups: about a share of the samples, each on one side."""
     model = CNNClassifier(
         early_stopping=True, validation_fraction=0.25, callbacks=[record.callback()], **options
     ).fit(rough.X, rough.label)
     train, valid = parts(record, model)
-    assert len(valid) == 15
+    assert 9 <= len(valid) <= 21
     assert sorted([*train, *valid]) == list(range(60))
     assert all(
         set(data.rows.tolist()) == set(rows)
@@ -43,14 +43,14 @@ def test_samples_are_set_aside(rough, options, record):
 
 @pytest.mark.parametrize("kind", [int, str])
 def test_whole_groups_are_set_aside(kind, rough, options, record):
-    """With groups: a share of the groups, none on both sides."""
+    """With groups: about a share of the groups, none on both sides."""
     groups = rough.groups[np.random.default_rng(0).permutation(60)].astype(kind)
     model = CNNRegressor(
         early_stopping=True, validation_fraction=0.25, callbacks=[record.callback()], **options
     ).fit(rough.X, rough.y, groups=groups)
     train, valid = parts(record, model)
     assert sorted([*train, *valid]) == list(range(60))
-    assert len(set(groups[valid])) == 3
+    assert 1 <= len(set(groups[valid])) <= 6
     assert not set(groups[train]) & set(groups[valid])
 
 
@@ -152,14 +152,28 @@ def test_one_group(rough, options):
     assert not hasattr(model, "net_")
 
 
-@pytest.mark.parametrize("fraction", [0.99, 0.999])
-def test_too_little_is_left(fraction, rough, options):
-    """A share that leaves nothing to train on is named by its parameter."""
-    model = CNNRegressor(early_stopping=True, validation_fraction=fraction, **options)
-    with pytest.raises(ValueError, match=f"validation_fraction={fraction}.* 60 samples"):
-        model.fit(rough.X, rough.y)
-    with pytest.raises(ValueError, match="12 groups"):
-        model.fit(rough.X, rough.y, groups=rough.groups)
+@pytest.mark.parametrize("fraction", [1e-9, 1 - 1e-9])
+def test_neither_side_is_empty(fraction, rough, options, record):
+    """However small or great the share, a group is left on each side."""
+    model = CNNRegressor(
+        early_stopping=True,
+        validation_fraction=fraction,
+        callbacks=[record.callback()],
+        **options,
+    ).fit(rough.X, rough.y, groups=rough.groups)
+    assert sorted(len(rows) for rows in parts(record, model)) == [5, 55]
+
+
+def test_samples_that_are_added(rough, options, record):
+    """Samples and groups that are added leave the others on their side."""
+    model = CNNRegressor(early_stopping=True, callbacks=[record.callback()], **options)
+    model.set_params(validation_fraction=0.3)
+    for groups in (None, rough.groups):
+        few = None if groups is None else groups[:40]
+        before = parts(record, model.fit(rough.X[:40], rough.y[:40], groups=few))
+        after = parts(record, model.fit(rough.X, rough.y, groups=groups))
+        for rows, grown in zip(before, after, strict=True):
+            assert set(rows) == {row for row in grown if row < 40}
 
 
 @pytest.mark.parametrize(

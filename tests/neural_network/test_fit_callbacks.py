@@ -5,7 +5,8 @@ import threading
 import numpy as np
 import pytest
 import torch
-from skorch.callbacks import EarlyStopping, EpochScoring, LRScheduler
+from sklearn.base import clone
+from skorch.callbacks import EarlyStopping, EpochScoring, LRScheduler, TensorBoard
 
 from skastro.neural_network import CNNClassifier, CNNRegressor
 
@@ -39,11 +40,9 @@ def test_callbacks_of_skorch(rough, options):
 
 
 def test_stopping_by_skorch(rough, options):
-    """The callback of skorch that stops does so with Ctrl-C, which comes out as documented."""
+    """The callback of skorch that stops does stop, and not with an interrupt of the user's."""
     stopping = EarlyStopping("train_loss", patience=1, threshold=10, sink=lambda *args: None)
-    model = CNNRegressor(callbacks=[stopping], **options)
-    with pytest.raises(KeyboardInterrupt):
-        model.fit(rough.X, rough.y)
+    model = CNNRegressor(callbacks=[stopping], **options).fit(rough.X, rough.y)
     assert model.n_iter_ == 2
     assert model.predict(rough.X).shape == (60,)
 
@@ -51,8 +50,9 @@ def test_stopping_by_skorch(rough, options):
 def test_other_scores_are_not_needed(rough, options):
     """The losses of both sides come without callbacks, and no second pass is made for them."""
     model = CNNClassifier(early_stopping=True, **options).fit(rough.X, rough.label)
-    assert {"epoch", "train_loss", "valid_loss", "dur"} == model.history_[0].keys()
-    assert not any(isinstance(cb, EpochScoring) for _, cb in model.net_._default_callbacks)
+    assert {"epoch", "train_loss", "valid_loss", "lr", "dur"} == model.history_[0].keys()
+    assert not any(isinstance(cb, EpochScoring) for cb in model.net_.callbacks)
+    assert model.net_.history[0, "batches"] == []
 
 
 @pytest.mark.parametrize("verbose", [0, 1, 2])
@@ -127,5 +127,76 @@ def test_lines(rough, options, capsys):
     """One line for each epoch, under a head."""
     CNNRegressor(early_stopping=True, verbose=2, **options).fit(rough.X, rough.y)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["epoch", "train_loss", "valid_loss", "dur"]
+    assert lines[0].split() == ["epoch", "lr", "train_loss", "valid_loss", "dur"]
     assert [line.split()[0] for line in lines[2:]] == ["1", "2", "3"]
+
+
+class Uncopyable:
+    """Like the writer of TensorBoard: holds a lock, so it can be neither copied nor pickled."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.scalars = []
+
+    def add_scalar(self, tag, scalar_value, global_step):
+        """Note a number."""
+        self.scalars.append((tag, global_step, scalar_value))
+
+    def close(self):
+        """Do nothing."""
+
+
+def test_writer_of_tensorboard(rough, options):
+    """The callback of skorch writes the losses of each epoch to the user's own writer."""
+    writer = Uncopyable()
+    callback = TensorBoard(writer, close_after_train=False)
+    model = CNNRegressor(early_stopping=True, callbacks=[callback], **options)
+    model.fit(rough.X, rough.y)
+    assert model.net_.callbacks[0] is not callback
+    assert not hasattr(callback, "first_batch_")
+    for key, tag in (("train_loss", "Loss/train_loss"), ("valid_loss", "Loss/valid_loss")):
+        written = [(step, value) for name, step, value in writer.scalars if name == tag]
+        assert written == [(epoch["epoch"], epoch[key]) for epoch in model.history_]
+
+
+def test_tensorboard(rough, options, tmp_path):
+    """With the real writer, made by a function: clones, searches and pickles go through."""
+    pytest.importorskip("tensorboard", reason="tensorboard is not installed")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from torch.utils.tensorboard import SummaryWriter
+
+    def watch():
+        return TensorBoard(SummaryWriter(tmp_path))
+
+    model = clone(CNNRegressor(callbacks=[watch], checkpoint=tmp_path / "fit", **options))
+    model.fit(rough.X, rough.y)
+    events = EventAccumulator(str(tmp_path)).Reload()
+    losses = [epoch["train_loss"] for epoch in model.history_]
+    written = [event.value for event in events.Scalars("Loss/train_loss")]
+    np.testing.assert_allclose(written, losses, rtol=1e-6)
+
+
+@pytest.mark.parametrize("made", [lambda: 3, "EarlyStopping", object(), ("name", 3)])
+def test_no_callback(made, rough, options):
+    """What is no callback, or makes none, is refused by name."""
+    model = CNNRegressor(callbacks=[made], **options)
+    with pytest.raises(TypeError, match=r"'callbacks' parameter must hold callbacks of skorch"):
+        model.fit(rough.X, rough.y)
+
+
+def test_functions_that_make_callbacks(rough, options, record):
+    """A class or a function is called for each fit, so that fits share nothing."""
+    made = []
+
+    def make():
+        made.append(record.callback())
+        return made[-1]
+
+    model = CNNRegressor(callbacks=[make, ("named", record.callback)], **options)
+    for n_fits in (1, 2):
+        model.fit(rough.X, rough.y)
+        assert len(made) == n_fits
+        assert model.net_.callbacks[0] is made[-1]
+        assert len(made[-1].lrs_) == 12
+        name, other = model.net_.callbacks[1]
+        assert (name, len(other.lrs_)) == ("named", 12)

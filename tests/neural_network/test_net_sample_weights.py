@@ -87,7 +87,7 @@ def test_losses_are_weighted_means(rough, options, record):
         callbacks=[record.callback()],
         **options | {"lr": 1e-30, "weight_decay": 0.0, "batch_size": 16, "max_epochs": 1},
     ).fit(rough.X, rough.label, sample_weight=weight)
-    probability = softmax(model._forward(rough.X).astype(float), axis=1)
+    probability = softmax(model._forward(rough.X)[0].astype(float), axis=1)
     losses = -np.log(probability[np.arange(60), rough.label.astype(int)])
     for name, dataset in zip(
         ("train_loss", "valid_loss"), record.of(model).datasets_[0], strict=True

@@ -5,7 +5,9 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from skorch.callbacks import Callback
 
+from skastro.nets import ConvNet
 from skastro.neural_network import CNNRegressor
 
 
@@ -135,3 +137,92 @@ def test_parameters_are_checked(parameters, rough, options):
     (name,) = parameters
     with pytest.raises(ValueError, match=rf"'{name}' parameter of CNNRegressor"):
         CNNRegressor(**options | parameters).fit(rough.X, rough.y)
+
+
+@pytest.mark.parametrize("schedule", [None, "cosine", "plateau"])
+@pytest.mark.parametrize("warmup_epochs", [1, 2])
+def test_warm_up(schedule, warmup_epochs, rough, options, record):
+    """The rate rises in equal steps to what it would be without, and is that from there on."""
+    options |= {"schedule": schedule, "max_epochs": 4, "callbacks": [record.callback()]}
+    plain = CNNRegressor(**options).fit(rough.X, rough.y)
+    model = CNNRegressor(warmup_epochs=warmup_epochs, **options).fit(rough.X, rough.y)
+    n = 4 * warmup_epochs
+    factors = np.minimum(1, (1 + np.arange(16)) / (n + 1))
+    assert factors[n - 1] < 1 == factors[n]
+    want = np.array(record.of(plain).lrs_) * factors
+    np.testing.assert_allclose(record.of(model).lrs_, want, rtol=1e-6, atol=1e-12)
+
+
+@pytest.mark.parametrize("warmup_epochs", [0, 1, 2, 3, 9])
+def test_rise_of_one_cycle(warmup_epochs, rough, options, record):
+    """The rate of one cycle is greatest after as many epochs, or not before the end."""
+    model = CNNRegressor(warmup_epochs=warmup_epochs, callbacks=[record.callback()], **options).fit(
+        rough.X, rough.y
+    )
+    rates = record.of(model).lrs_
+    top = min(max(4 * warmup_epochs - 1, 0), 10)
+    assert np.argmax(rates) == top
+    assert (np.diff(rates[: top + 1]) > 0).all()
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_plateau(early_stopping, rough, options, record):
+    """The rate falls to a tenth when the loss has not fallen for more epochs than patience / 2."""
+    options |= {"lr": 0.03, "optimizer": "sgd", "max_epochs": 25, "patience": 4, "batch_size": 60}
+    model = CNNRegressor(
+        schedule="plateau",
+        early_stopping=early_stopping,
+        callbacks=[record.callback()],
+        **options | {"net": ConvNet(1, 2, dropout=0.5)},
+    )
+    model.set_params(patience=4).fit(rough.X, rough.y)
+    key = "valid_loss" if early_stopping else "train_loss"
+    rate, best, bad, want = 0.03, np.inf, 0, []
+    for epoch in model.history_:
+        want.append(rate)
+        if epoch[key] < best:
+            best, bad = epoch[key], 0
+        else:
+            bad += 1
+        if bad > 2:
+            rate, bad = rate / 10, 0
+    np.testing.assert_allclose([epoch["lr"] for epoch in model.history_], want)
+    assert len(set(want)) > 1
+    assert early_stopping or len(want) == 25
+
+
+def test_history_has_the_rate(rough, options, record):
+    """Of each epoch, the rate of its last batch."""
+    model = CNNRegressor(callbacks=[record.callback()], **options).fit(rough.X, rough.y)
+    assert [epoch["lr"] for epoch in model.history_] == record.of(model).lrs_[3::4]
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_gradients_are_clipped(optimizer, rough, options):
+    """No step sees a longer gradient, and a shorter one is left alone."""
+
+    class Norms(Callback):
+        def __init__(self):
+            self.norms_ = []
+
+        def on_grad_computed(self, net, named_parameters, **kwargs):
+            """Note the norm."""
+            squares = [p.grad.square().sum() for _, p in named_parameters]
+            self.norms_.append(torch.stack(squares).sum().sqrt().item())
+
+    def norms(max_grad_norm):
+        options_ = options | {"optimizer": optimizer, "max_grad_norm": max_grad_norm}
+        model = CNNRegressor(callbacks=[Norms()], **options_).fit(rough.X, rough.y)
+        return np.array(model.net_.callbacks[0].norms_), model.history_
+
+    free, history = norms(None)
+    limit = np.median(free)
+    clipped, _ = norms(limit)
+    assert len(free) == len(clipped) == 12
+    np.testing.assert_allclose(clipped[0], min(free[0], limit), rtol=1e-5)
+    assert clipped.max() < limit * 1.0001
+    untouched, same = norms(1e6)
+    np.testing.assert_array_equal(untouched, free)
+    assert [e["train_loss"] for e in same] == [e["train_loss"] for e in history]
+    with pytest.raises(ValueError, match="max_grad_norm"):
+        norms(0.0)

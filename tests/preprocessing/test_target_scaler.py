@@ -49,6 +49,44 @@ def test_statistics_of_each_output(method, shape, dtype):
     np.testing.assert_allclose(back, y, rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_mean_of_each_output(shape, dtype):
+    """Counts and rates are divided by their mean and keep their zeros."""
+    y = np.abs(draw(shape, dtype))
+    y[3] = 0
+    mean = y.astype(np.float64).mean(tuple(i for i in range(len(shape)) if i != 1))
+    scaler = TargetScaler("mean").fit(y)
+    np.testing.assert_allclose(scaler.scale_, mean, rtol=1e-13)
+    assert scaler.center_.shape == scaler.scale_.shape == shape[1:2]
+    assert not scaler.center_.any()
+    got = scaler.transform(y)
+    assert got.dtype == dtype
+    assert not got[3].any()
+    want = y / mean.reshape([1 if i != 1 else n for i, n in enumerate(shape)])
+    tolerance = 1e-12 if dtype == np.float64 else 1e-5
+    np.testing.assert_allclose(got, want, rtol=tolerance)
+    np.testing.assert_allclose(scaler.inverse_transform(got), y, rtol=tolerance)
+
+
+def test_mean_of_constant_outputs():
+    """A constant becomes one, and zeros stay zeros."""
+    scaler = TargetScaler("mean")
+    y = scaler.fit_transform(np.column_stack([np.full(9, 7e20), np.zeros(9)]))
+    np.testing.assert_array_equal(y, np.column_stack([np.ones(9), np.zeros(9)]))
+    np.testing.assert_array_equal(scaler.scale_, [7e20, 1])
+
+
+@pytest.mark.parametrize("shape", [(5,), (5, 2), (5, 2, 3)])
+def test_mean_of_negative_targets(shape):
+    """It would be no scale; the error says what is."""
+    y = np.ones(shape)
+    y.flat[-1] = -0.25
+    message = r"TargetScaler\(method='mean'\).*0 or greater.* -0\.25\..*method='standard'"
+    with pytest.raises(ValueError, match=message):
+        TargetScaler("mean").fit(y)
+
+
 def test_integers_become_float64():
     assert TargetScaler().fit_transform(np.arange(5)).dtype == np.float64
 
