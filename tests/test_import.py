@@ -41,9 +41,7 @@ def lacks_documentation(thing):
     """Whether a class, function or method has no docstring, or parameters but no such section."""
     documentation = inspect.getdoc(thing)
     own = thing.__init__ if inspect.isclass(thing) else thing
-    takes_parameters = inspect.isfunction(own) and set(inspect.signature(own).parameters) != {
-        "self"
-    }
+    takes_parameters = inspect.isfunction(own) and set(inspect.signature(own).parameters) - {"self"}
     return not documentation or (takes_parameters and "Parameters\n-----" not in documentation)
 
 

@@ -1,6 +1,8 @@
 """What the estimators that train a net share."""
 
 import warnings
+from contextlib import suppress
+from inspect import signature
 from numbers import Integral, Real
 from os import PathLike
 
@@ -57,6 +59,7 @@ class NetEstimator(CallbackSupport, BaseEstimator):
     """Base class of `CNNRegressor` and `CNNClassifier`: builds, trains and runs the net."""
 
     _losses = {}
+    _diverged = False
 
     _parameter_constraints = {
         "net": [HasMethods(["build"]), callable, None],
@@ -91,9 +94,7 @@ class NetEstimator(CallbackSupport, BaseEstimator):
     @property
     def _continues(self):
         """Whether fit goes on from the weights that are there, unless these are worthless."""
-        if not self.warm_start or not hasattr(self, "history_"):
-            return False
-        return not self.history_ or bool(np.isfinite(self.history_[-1]["train_loss"]))
+        return self.warm_start and self.__sklearn_is_fitted__()
 
     def _check_fit(self, X, y, sample_weight, groups):
         """Check what fit was given; targets are checked by the subclass."""
@@ -104,6 +105,7 @@ class NetEstimator(CallbackSupport, BaseEstimator):
             )
         dim, reset = getattr(self.net, "dim", None), not self._continues
         X = as_numpy(check_maps(self, X, reset=reset, dim=dim, min_samples=2))
+        groups = None if groups is None else self._check_groups(groups)
         check_consistent_length(X, y, sample_weight, groups)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(
@@ -115,7 +117,22 @@ class NetEstimator(CallbackSupport, BaseEstimator):
                     f"{self._name} needs at least 2 samples whose sample_weight is not zero; got "
                     f"{n_used}."
                 )
-        return X, sample_weight
+        return X, sample_weight, groups
+
+    def _check_groups(self, groups):
+        """Groups as an array that can be sorted."""
+        groups = np.asarray(groups)
+        if groups.dtype == object:
+            kinds = {type(group) for group in groups.ravel()}
+            if len(kinds) == 1 and kinds <= {str, int, bool}:
+                groups = np.array(groups.tolist())
+        if groups.ndim != 1 or groups.dtype.kind not in "biufUSM":
+            raise ValueError(
+                f"The 'groups' of {self._name}.fit must be one number or string for each sample, "
+                f"of one kind. Got an array of shape {groups.shape} and dtype {groups.dtype}. "
+                f"Number them: numpy.unique(names, return_inverse=True)[1]."
+            )
+        return groups
 
     def _fit_net(self, X, y, n_outputs, sample_weight, groups, given):
         """Train on checked maps and targets; callbacks see the targets and weights `given`."""
@@ -125,6 +142,7 @@ class NetEstimator(CallbackSupport, BaseEstimator):
         if self._continues:
             module, history = self.net_.module_, self.net_.history
         else:
+            self.history_, self._diverged = [], False
             self._seed = draw_seed(self.random_state)
             spec = ConvNet() if self.net is None else self.net
             spec = clone(spec) if hasattr(spec, "get_params") else spec
@@ -148,7 +166,7 @@ class NetEstimator(CallbackSupport, BaseEstimator):
         self.net_.history = history
         run = self._make_run(len(Batches(train, self._batch_size, shuffle=True)), file)
         if state is not None:
-            run.restore(state)
+            self._restore(run, state)
         with fit_task(self, run, X, *given) as on_epoch:
             if not run.finished:
                 self._train(run, train, valid, device, on_epoch)
@@ -164,15 +182,30 @@ class NetEstimator(CallbackSupport, BaseEstimator):
                 thread_count(self.n_threads),
                 computing_in(self.precision_, device),
             ):
-                self.net_.notify("on_train_begin", X=train)
+                run.begin(train)
                 run.train(train, on_epoch)
+        except BaseException as error:
+            self._diverged = isinstance(error, DivergenceError)
+            with suppress(Exception):
+                self.net_.notify("on_train_end", X=train)
+            raise
+        else:
+            run.end(train)
         finally:
             self._keep_history()
-            try:
-                self.net_.notify("on_train_end", X=train)
-            finally:
-                self.net_.train_split = None
-                self.net_.callbacks_ = []
+            self.net_.train_split = None
+            self.net_.callbacks_ = []
+
+    def _restore(self, run, state):
+        """Take up the run that a checkpoint holds."""
+        try:
+            run.restore(state)
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise ValueError(
+                f"{self._name}: the checkpoint {run.file.path} does not fit the net or the "
+                f"optimizer, whose code may have changed since ({error}). Delete the file, or "
+                f"give another folder as checkpoint."
+            ) from error
 
     def _make_run(self, n_batches, file):
         """The run over the epochs that are left, with its schedules."""
@@ -181,7 +214,7 @@ class NetEstimator(CallbackSupport, BaseEstimator):
             self.schedule,
             net.optimizer_,
             lr=self.lr,
-            momentum=self.optimizer in OPTIMIZERS,
+            momentum=isinstance(self.optimizer, str),
             n_steps=n_epochs * n_batches,
             n_warmup=None if self.warmup_epochs is None else self.warmup_epochs * n_batches,
             patience=self.patience,
@@ -210,14 +243,18 @@ class NetEstimator(CallbackSupport, BaseEstimator):
             params.pop("max_epochs")
         params["callbacks"] = [describe_callback(callback) for callback in self.callbacks or ()]
         params["random_state"] = None if self.random_state is None else self._seed
-        start = (self.net_.module_.state_dict(), len(history)) if len(history) else None
-        name = fingerprint(type(self), params, X, y, sample_weight, groups, start)
+        start = None
+        if self._continues:
+            scaler = getattr(self, "target_scaler_", None)
+            start = self.net_.module_.state_dict(), len(history), self._architecture, scaler
+        version = skastro.__version__
+        name = fingerprint(version, type(self), params, X, y, sample_weight, groups, start)
         return CheckpointFile(self.checkpoint, f"{self._name}-{name}", self.max_epochs, self._name)
 
     def _keep_history(self):
         """Note the epochs that were run; one that was interrupted does not count."""
         history = self.net_.history
-        if history and "train_loss" not in history[-1]:
+        if history and "dur" not in history[-1]:
             history.pop()
         self.history_ = [
             {key: epoch[key] for key in _RECORDED if key in epoch} for epoch in history
@@ -248,7 +285,6 @@ class NetEstimator(CallbackSupport, BaseEstimator):
 
     def _split(self, rows, groups):
         """Rows for training and for validation, whole groups where there are groups."""
-        groups = None if groups is None else np.asarray(groups)
         train, valid, n_units = split_rows(rows, groups, self.validation_fraction, self._seed)
         if n_units < 2:
             units = "samples" if groups is None else "groups"
@@ -264,15 +300,20 @@ class NetEstimator(CallbackSupport, BaseEstimator):
         spec, map_shape, n_outputs = self._architecture
         if module is None:
             module = build_module(spec, map_shape, n_outputs, derive_seed(self._seed, 4))
-        optimizer, options = OPTIMIZERS.get(self.optimizer, (self.optimizer, {}))
-        if self.optimizer in OPTIMIZERS and device.type in ("cpu", "cuda"):
-            options = options | {"fused": True}
+        optimizer, options = self.optimizer, {}
+        if isinstance(optimizer, str):
+            optimizer, options = OPTIMIZERS[optimizer]
+            if device.type in ("cpu", "cuda"):
+                options = options | {"fused": True}
+        if "weight_decay" in signature(optimizer).parameters:
+            options = options | {"weight_decay": self.weight_decay}
         net = MapNet(
             module,
-            criterion=SampleLoss(self._losses.get(self.loss, self.loss)),
+            criterion=SampleLoss(
+                self._losses[self.loss] if isinstance(self.loss, str) else self.loss
+            ),
             optimizer=optimizer,
             lr=self.lr,
-            optimizer__weight_decay=self.weight_decay,
             **{f"optimizer__{key}": value for key, value in options.items()},
             batch_size=self._batch_size,
             iterator_train=Batches,
@@ -341,7 +382,7 @@ class NetEstimator(CallbackSupport, BaseEstimator):
         return [view(element) for element in elements]
 
     def __sklearn_is_fitted__(self):
-        return hasattr(self, "history_")
+        return bool(getattr(self, "history_", ())) and not self._diverged
 
     def __getstate__(self):
         state = super().__getstate__().copy()

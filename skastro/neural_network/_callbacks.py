@@ -1,10 +1,15 @@
 """The user's callbacks: copied for a run, and named in its fingerprint."""
 
 import copy
+from contextlib import suppress
 from functools import partial
 from numbers import Number
+from types import BuiltinFunctionType, FunctionType
 
-from skorch.callbacks import Callback
+import numpy as np
+from skorch.callbacks import BatchScoring, Callback, EpochScoring
+
+from ._checkpoint import pack
 
 
 def own_callback(callback):
@@ -30,6 +35,12 @@ def own_callback(callback):
     if isinstance(callback, tuple):
         name, callback = callback
         return name, own_callback(callback)
+    if isinstance(callback, (BatchScoring, EpochScoring)):
+        raise TypeError(
+            f"The 'callbacks' parameter holds {callback!r}, which scores with predictions of its "
+            f"own. Losses are in history_; for other scores use sklearn.callback.ScoringMonitor "
+            f"with set_callbacks."
+        )
     if isinstance(callback, Callback):
         try:
             return copy.deepcopy(callback)
@@ -55,21 +66,68 @@ def describe_callback(callback):
     Returns
     -------
     object
-        Its class, and parameters that are plain values; a writer or a file would not be the
-        same twice.
+        Its class, and its parameters. Of a parameter that is neither value nor function, such
+        as a writer or a file, the class alone: it would not be the same twice.
     """
     if isinstance(callback, tuple):
         return describe_callback(callback[1])
     if isinstance(callback, partial):
-        return callback.func, _plain(dict(enumerate(callback.args)) | callback.keywords)
+        return callback.func, _stable(list(callback.args)), _stable(callback.keywords)
     if isinstance(callback, Callback):
-        return type(callback), _plain(callback.get_params(deep=False))
+        return type(callback), _stable(callback.get_params(deep=False))
     return callback
 
 
-def _plain(params):
-    return {
-        name: value
-        for name, value in params.items()
-        if value is None or isinstance(value, (str, Number, type))
-    }
+def _stable(value):
+    """Values and functions as they are, of other objects the class."""
+    if isinstance(value, dict):
+        return {key: _stable(item) for key, item in sorted(value.items())}
+    if isinstance(value, (list, tuple, set)):
+        return [_stable(item) for item in value]
+    known = (str, bytes, Number, type, np.ndarray, partial, FunctionType, BuiltinFunctionType)
+    return value if value is None or isinstance(value, known) else type(value)
+
+
+def callback_states(callbacks):
+    """What callbacks remember, as far as a checkpoint can hold it.
+
+    Parameters
+    ----------
+    callbacks : list of tuple of str and skorch.callbacks.Callback
+        Callbacks of a run, with their names.
+
+    Returns
+    -------
+    dict of str to dict
+        For each callback its attributes that end with an underscore: values, tensors, and of
+        objects with a ``state_dict`` that.
+    """
+    states = {}
+    for name, callback in callbacks:
+        states[name] = {}
+        for key in (key for key in vars(callback) if key.endswith("_")):
+            value = getattr(callback, key)
+            state = value.state_dict() if hasattr(value, "load_state_dict") else value
+            with suppress(TypeError):
+                pack(state, {})
+                states[name][key] = state
+    return states
+
+
+def restore_callbacks(callbacks, states):
+    """Let callbacks remember what `callback_states` returned.
+
+    Parameters
+    ----------
+    callbacks : list of tuple of str and skorch.callbacks.Callback
+        Callbacks of a run, after its begin.
+    states : dict of str to dict
+        What they are to remember.
+    """
+    for name, callback in callbacks:
+        for key, value in states.get(name, {}).items():
+            present = getattr(callback, key, None)
+            if hasattr(present, "load_state_dict"):
+                present.load_state_dict(value)
+            else:
+                setattr(callback, key, value)

@@ -3,6 +3,8 @@
 import json
 import os
 import tempfile
+import time
+import uuid
 import warnings
 from pathlib import Path
 
@@ -11,12 +13,11 @@ import safetensors
 import safetensors.torch
 import torch
 
-import skastro
-
 from ..exceptions import CheckpointWarning
 
 _FORMAT = 1
 _SUFFIX = ".safetensors"
+_LEFT_BEHIND = 3600.0  # seconds after which half a file is nobody's
 
 
 class CheckpointFile:
@@ -44,21 +45,22 @@ class CheckpointFile:
     """
 
     def __init__(self, folder, name, max_epochs, owner):
-        self.folder = Path(folder)
+        self.folder = Path(folder).expanduser().absolute()
         self.name = name
         self.max_epochs = max_epochs
         self.owner = owner
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             for leftover in self.folder.glob(f".{self._stem}.*"):
-                leftover.unlink(missing_ok=True)
+                if time.time() - leftover.stat().st_mtime > _LEFT_BEHIND:
+                    leftover.unlink(missing_ok=True)
             with tempfile.TemporaryFile(dir=self.folder):
                 pass
         except OSError as error:
             raise type(error)(
                 error.errno,
                 f"The 'checkpoint' parameter of {owner} must be a folder that can be written to: "
-                f"{error.strerror}. Make room or give another folder",
+                f"{error.strerror}. Give another folder",
                 str(self.folder),
             ) from error
 
@@ -85,7 +87,7 @@ class CheckpointFile:
             If a file cannot be read; it is passed over.
         """
         found = [(self._state(path), path) for path in self.folder.glob(f"{self.name}-*{_SUFFIX}")]
-        found = [(s, path) for s, path in found if s and len(s["history"]) <= self.max_epochs]
+        found = [(s, path) for s, path in found if s and _begun(s) <= self.max_epochs]
         for _, path in sorted(found, key=lambda pair: _progress(pair[0]), reverse=True):
             state = self._state(path, whole=True)
             if state is not None:
@@ -125,29 +127,28 @@ class CheckpointFile:
             If the file cannot be written; the one before stays.
         """
         tensors = {}
-        state = {"format": _FORMAT, "name": self.name, "version": skastro.__version__, **state}
-        content = json.dumps(pack(state, tensors))
-        content = safetensors.torch.save(tensors, metadata={"state": content})
-        beside = None
+        beside = self.folder / f".{self._stem}.{uuid.uuid4().hex}"
         try:
-            with tempfile.NamedTemporaryFile(
-                dir=self.folder, prefix=f".{self._stem}.", delete=False
-            ) as file:
-                beside = Path(file.name)
+            content = json.dumps(pack({"format": _FORMAT, "name": self.name, **state}, tensors))
+            content = safetensors.torch.save(tensors, metadata={"state": content})
+            with open(beside, "xb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(beside, self.path)
-        except OSError as error:
+        except (OSError, TypeError) as error:
             warnings.warn(
                 f"{self.owner}: the checkpoint {self.path} could not be written ({error}). "
-                f"Training goes on; what was written before is kept. Make room on the disk.",
+                f"Training goes on; what was written before is kept. Check folder and disk.",
                 CheckpointWarning,
                 stacklevel=2,
             )
         finally:
-            if beside is not None:
-                beside.unlink(missing_ok=True)
+            beside.unlink(missing_ok=True)
+
+
+def _begun(state):
+    return len(state["history"]) + (state["partial"] is not None)
 
 
 def _progress(state):

@@ -35,7 +35,7 @@ class CNNClassifier(ClassifierMixin, NetEstimator):
     lr : float, default=1e-3
         Learning rate; with a schedule, the greatest one.
     weight_decay : float, default=0.01
-        Decay of the weights, as the optimizer defines it.
+        Decay of the weights, as the optimizer defines it, where it does.
     max_grad_norm : float, default=None
         Greatest norm of the gradient of all weights together; a longer one is shortened to it
         [3]_. None leaves gradients as they are.
@@ -235,7 +235,7 @@ class CNNClassifier(ClassifierMixin, NetEstimator):
         DivergenceError
             If the loss becomes NaN or infinite.
         """
-        X, sample_weight = self._check_fit(X, y, sample_weight, groups)
+        X, sample_weight, groups = self._check_fit(X, y, sample_weight, groups)
         y = column_or_1d(y, warn=True)
         assert_all_finite(y, input_name="y", estimator_name="CNNClassifier")
         check_classification_targets(y)

@@ -1,9 +1,13 @@
 """In what numbers products are computed."""
 
+import threading
 from contextlib import contextmanager
 
 import torch
 
+_LOCK = threading.Lock()
+_BORROWERS = []
+_FOUND = []
 _TF32_SINCE = (8, 0)  # compute capability of the first GPUs with TensorFloat-32
 
 
@@ -49,6 +53,9 @@ def resolve_precision(precision, device, owner):
 def computing_in(precision, device):
     """Compute products on a device as asked, and restore what was set before.
 
+    Threads may overlap: the last one to leave restores what the first one found, and what was
+    asked for last holds for all of them.
+
     Parameters
     ----------
     precision : {"float32", "tf32", "bfloat16"}
@@ -64,10 +71,26 @@ def computing_in(precision, device):
     if device.type != "cuda":
         yield
         return
-    products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
-    before = products.allow_tf32, convolutions.allow_tf32
-    products.allow_tf32 = convolutions.allow_tf32 = precision != "float32"
+    with _LOCK:
+        if not _BORROWERS:
+            _FOUND.extend(_switches())
+        _BORROWERS.append(precision)
+        _switch(precision != "float32", precision != "float32")
     try:
         yield
     finally:
-        products.allow_tf32, convolutions.allow_tf32 = before
+        with _LOCK:
+            _BORROWERS.remove(precision)
+            if not _BORROWERS:
+                _switch(*_FOUND)
+                _FOUND.clear()
+
+
+def _switches():
+    """Whether TensorFloat-32 is allowed in products and in convolutions."""
+    return torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+
+
+def _switch(products, convolutions):
+    torch.backends.cuda.matmul.allow_tf32 = products
+    torch.backends.cudnn.allow_tf32 = convolutions

@@ -40,7 +40,7 @@ class CNNRegressor(RegressorMixin, NetEstimator):
     lr : float, default=1e-3
         Learning rate; with a schedule, the greatest one.
     weight_decay : float, default=0.01
-        Decay of the weights, as the optimizer defines it.
+        Decay of the weights, as the optimizer defines it, where it does.
     max_grad_norm : float, default=None
         Greatest norm of the gradient of all weights together; a longer one is shortened to it
         [3]_. None leaves gradients as they are.
@@ -251,7 +251,7 @@ class CNNRegressor(RegressorMixin, NetEstimator):
         DivergenceError
             If the loss becomes NaN or infinite.
         """
-        X, sample_weight = self._check_fit(X, y, sample_weight, groups)
+        X, sample_weight, groups = self._check_fit(X, y, sample_weight, groups)
         y = check_array(y, ensure_2d=False, input_name="y", dtype=np.float64, estimator=self)
         self._single_target = y.ndim == 1
         given = y, sample_weight

@@ -2,12 +2,15 @@
 
 import copy
 import time
+from math import isfinite
 
 import numpy as np
 import torch
 from skorch.history import History
 
 from ..exceptions import DivergenceError
+from ..utils import fingerprint
+from ._callbacks import callback_states, restore_callbacks
 
 
 class Run:
@@ -58,8 +61,10 @@ class Run:
         self.advice = advice
         self.owner = owner
         self.stopped = False
+        self._resumed = None
         self._best_loss, self._best_epoch, self._best_weights = np.inf, len(net.history), None
         self._written = time.monotonic()
+        self._finite_at_first = {name for name, total in self._sums().items() if isfinite(total)}
 
     @property
     def finished(self):
@@ -103,18 +108,25 @@ class Run:
     def _check_finite(self):
         """Raise an error where training has diverged."""
         last = self.net.history[-1]
-        state = self.net.module_.state_dict().values()
-        weights = [value.detach().sum() for value in state if value.is_floating_point()]
         for what, value in (
             ("training loss", last["train_loss"]),
             ("validation loss", last.get("valid_loss", 0.0)),
-            ("sum of the weights", torch.stack(weights).sum().item() if weights else 0.0),
+            ("sum of the weights", sum(self._sums(self._finite_at_first).values())),
         ):
-            if not np.isfinite(value):
+            if not isfinite(value):
                 raise DivergenceError(
                     f"{self.owner}: the {what} became {value} in epoch {len(self.net.history)}. "
                     f"{self.advice}"
                 )
+
+    def _sums(self, names=None):
+        """Sum of each floating weight and buffer, by name."""
+        module = self.net.module_
+        return {
+            name: value.detach().sum().item()
+            for name, value in (*module.named_parameters(), *module.named_buffers())
+            if value.is_floating_point() and (names is None or name in names)
+        }
 
     def _after_epoch(self):
         """Step schedules, and decide about stopping."""
@@ -158,7 +170,6 @@ class Run:
         weights = net.module_.state_dict()
         state = {
             "seed": net.seed,
-            "torch": torch.__version__,
             "history": [_plain(epoch) for epoch in history],
             "partial": partial,
             "stopped": self.stopped,
@@ -168,7 +179,8 @@ class Run:
         if at_end:
             return state | {"weights": self._best_weights or weights}
         return state | {
-            "weights": dict(weights),
+            "weights": weights,
+            "callbacks": callback_states(net.callbacks_),
             "best_weights": self._best_weights,
             "optimizer": net.optimizer_.state_dict(),
             "schedules": [s.state_dict() for s in (*net.schedules_, *self.of_epochs)],
@@ -190,13 +202,47 @@ class Run:
         self._best_loss, self._best_epoch = state["best_loss"], state["best_epoch"]
         self._best_weights = state.get("best_weights")
         if "optimizer" in state:
-            net.optimizer_.load_state_dict(state["optimizer"])
-            _lay_out_like_weights(net.optimizer_)
             schedules = (*net.schedules_, *self.of_epochs)
             for schedule, saved in zip(schedules, state["schedules"], strict=True):
                 schedule.load_state_dict(saved)
+            self._resumed = state
+            self._restore_optimizer()
         if self.finished:
             self._keep_best()
+            if "final_weights" in state:
+                net.module_.load_state_dict(state["final_weights"])
+
+    def _restore_optimizer(self):
+        self.net.optimizer_.load_state_dict(self._resumed["optimizer"])
+        _lay_out_like_weights(self.net.optimizer_)
+
+    def begin(self, dataset):
+        """Tell callbacks of the begin, and what they did in the run that is taken up.
+
+        Parameters
+        ----------
+        dataset : MapDataset
+            What is trained on.
+        """
+        self.net.notify("on_train_begin", X=dataset)
+        if self._resumed is not None:
+            restore_callbacks(self.net.callbacks_, self._resumed["callbacks"])
+            self._restore_optimizer()  # whose rates a scheduler may have set to the first ones
+            self._resumed = None
+
+    def end(self, dataset):
+        """Tell callbacks of the end, and write the weights again where one has changed them.
+
+        Parameters
+        ----------
+        dataset : MapDataset
+            What was trained on.
+        """
+        watched = self.file is not None and self.finished
+        before = fingerprint(self.net.module_.state_dict()) if watched else None
+        self.net.notify("on_train_end", X=dataset)
+        if watched and fingerprint(self.net.module_.state_dict()) != before:
+            self.file.save(self.state() | {"final_weights": self.net.module_.state_dict()})
 
 
 def _plain(epoch):

@@ -43,6 +43,7 @@ def make_schedules(schedule, optimizer, *, lr, momentum, n_steps, n_warmup, pati
     """
     if schedule == "one_cycle" and n_steps > 1:
         rise = _RISE_OF_ONE_CYCLE if n_warmup is None else min(n_warmup, n_steps - 1) / n_steps
+        rise = 0.0 if rise * n_steps == 1 else rise  # torch would divide by no steps
         one_cycle = OneCycleLR(
             optimizer, max_lr=lr, total_steps=n_steps, pct_start=rise, cycle_momentum=momentum
         )

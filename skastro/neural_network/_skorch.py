@@ -1,7 +1,9 @@
 """The skorch net that trains the modules."""
 
+import math
 from contextlib import nullcontext
 
+import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, EpochTimer
@@ -151,7 +153,10 @@ class MapNet(NeuralNet):
                 self.after_batch_()
         if listened:
             self.history.record(prefix + "_batch_count", len(sizes))
-        self.history.record(prefix + "_loss", mean_loss(losses, sizes))
+        loss = np.average(read_losses(losses), weights=sizes).item()
+        before = [epoch[prefix + "_loss"] for epoch in self.history[:-1]]
+        self.history.record(prefix + "_loss", loss)
+        self.history.record(prefix + "_loss_best", loss < min(before, default=math.inf))
         if training:
             self.history.record("lr", done["lr"])
             self.partial_ = None
@@ -164,7 +169,6 @@ class MapNet(NeuralNet):
         else:
             done = dict(self.partial_)
             restore_generators(self.module_, done.pop("generators"), torch.device(self.device))
-            done["losses"] = [torch.tensor(loss, device=self.device) for loss in done["losses"]]
             self.partial_ = done
         return self.partial_
 
@@ -173,7 +177,7 @@ class MapNet(NeuralNet):
         if self.partial_ is None:
             return None
         return self.partial_ | {
-            "losses": [loss.item() for loss in self.partial_["losses"]],
+            "losses": read_losses(self.partial_["losses"]),
             "sizes": list(self.partial_["sizes"]),
             "generators": generator_states(self.module_, torch.device(self.device)),
         }
@@ -182,6 +186,8 @@ class MapNet(NeuralNet):
         """Take one step of the optimizer, and return loss and outputs before it."""
         x, target = batch
         steps = []
+        if not self.module_.training:
+            self._set_training(True)
 
         def closure():
             self.optimizer_.zero_grad()
@@ -234,7 +240,7 @@ class MapNet(NeuralNet):
         )
 
 
-def mean_loss(losses, sizes):
-    """Mean of the losses of batches, weighted by their sizes, in double precision."""
-    sizes = torch.tensor(sizes, dtype=torch.float64)
-    return ((torch.stack(losses).double().cpu() @ sizes) / sizes.sum()).item()
+def read_losses(losses):
+    """Numbers of losses, some of which are numbers already and the others on a device."""
+    n_read = sum(isinstance(loss, float) for loss in losses)
+    return losses[:n_read] + (torch.stack(losses[n_read:]).tolist() if losses[n_read:] else [])

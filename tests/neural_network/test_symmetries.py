@@ -12,6 +12,7 @@ from skastro.neural_network import Symmetries
 
 GROUPS = {"line": 1, "square": 2, "cube": 3}
 N_ELEMENTS = {"line": 2, "square": 8, "cube": 48}
+VECTORS = {"square": {"pseudovectors": [(2, 0)]}, "cube": {"vectors": [(2, 0, 1)]}}
 
 
 def apply(symmetries, maps, draws):
@@ -97,6 +98,47 @@ def test_shift(group, spatial):
         assert as_set([moved]) != as_set([plain])
 
 
+@pytest.mark.parametrize(
+    ("group", "spatial"),
+    [("line", (9,)), ("square", (5, 5)), ("cube", (4, 4, 4)), ("cube", (4, 5, 4))],
+)
+@pytest.mark.parametrize("shifts", [(0, 0, 0), (2, 0, 3), (-1, 7, 2)])
+def test_meaning_of_a_draw(group, spatial, shifts):
+    """The number tells order of axes and mirrored axes; a shift acts between the two."""
+    one = np.random.default_rng(0).normal(size=(2, *spatial)).astype("float32")
+    shift = shifts[: len(spatial)]
+    axes = range(1, one.ndim)
+    orders = [o for o in permutations(axes) if one.transpose(0, *o).shape == one.shape]
+    n = Symmetries(group).n_elements(spatial)
+    draws = [[element, *shift] for element in range(n)]
+    for element, found in enumerate(apply(Symmetries(group), np.stack([one] * n), draws)):
+        number, mirrored = divmod(element, 2 ** len(spatial))
+        turned = np.roll(one.transpose(0, *orders[number]), [-s for s in shift], tuple(axes))
+        flipped = [axis for axis in axes if mirrored >> (axis - 1) & 1]
+        np.testing.assert_array_equal(found, np.flip(turned, flipped))
+
+
+def test_draws_of_a_seed():
+    """Draws of a seed stay what they are, so that results do."""
+    draws = Symmetries("cube", shift=True).draw(np.random.default_rng(0), 3, (7, 8, 8))
+    np.testing.assert_array_equal(draws, [[13, 4, 4, 2], [4, 0, 0, 0], [2, 5, 5, 7]])
+
+
+@pytest.mark.parametrize(
+    ("group", "spatial"), [("line", (9,)), ("square", (8, 8)), ("cube", (4, 5, 4))]
+)
+def test_elements(group, spatial):
+    """All elements are listed, none is shifted, and the first one changes nothing."""
+    symmetries = Symmetries(group, shift=True)
+    elements = symmetries.elements(spatial)
+    assert elements.shape == (symmetries.n_elements(spatial), 1 + len(spatial))
+    assert elements.dtype.kind == "i"
+    one = np.random.default_rng(0).normal(size=(2, *spatial)).astype("float32")
+    views = apply(symmetries, np.stack([one] * len(elements)), elements)
+    np.testing.assert_array_equal(views[0], one)
+    assert as_set(views) == as_set(by_hand(one))
+
+
 def test_each_sample_by_its_own_element():
     """Samples of a batch are transformed independently, and channels move together."""
     symmetries = Symmetries("cube", shift=True)
@@ -147,6 +189,63 @@ def test_input_is_not_modified():
     assert torch.equal(out[1], before[1])
 
 
+@pytest.mark.parametrize("shift", [False, True])
+@pytest.mark.parametrize("group", ["square", "cube"])
+def test_memory_formats(group, shift):
+    """Maps with channels last, and maps in any other order, give the same result."""
+    spatial = (6,) * GROUPS[group]
+    maps = torch.from_numpy(np.random.default_rng(0).normal(size=(20, 3, *spatial)))
+    symmetries = Symmetries(group, shift=shift, **VECTORS[group])
+    draws = symmetries.draw(np.random.default_rng(1), 20, spatial)
+    want = symmetries.apply(maps, draws)
+    assert want.is_contiguous()
+    last = torch.channels_last if group == "square" else torch.channels_last_3d
+    out = symmetries.apply(maps.to(memory_format=last), draws)
+    assert out.is_contiguous(memory_format=last)
+    assert torch.equal(out, want)
+    swapped = maps.transpose(2, 3).contiguous().transpose(2, 3)
+    assert torch.equal(symmetries.apply(swapped, draws), want)
+
+
+@pytest.mark.parametrize("shift", [False, True])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64, torch.int32])
+def test_types(dtype, shift):
+    """Whole numbers are the same in every type, and the type stays."""
+    maps = torch.randint(-200, 200, (20, 3, 4, 4, 4), generator=torch.Generator().manual_seed(0))
+    symmetries = Symmetries("cube", shift=shift, **VECTORS["cube"])
+    draws = symmetries.draw(np.random.default_rng(1), 20, (4, 4, 4))
+    out = symmetries.apply(maps.to(dtype), draws)
+    assert out.dtype == dtype
+    assert torch.equal(out.long(), symmetries.apply(maps, draws))
+
+
+@pytest.mark.parametrize("n_values", [1, 200, 1000])
+def test_few_values_at_once(monkeypatch, n_values):
+    """A batch may be gathered in parts."""
+    maps = torch.from_numpy(np.random.default_rng(0).normal(size=(7, 3, 8, 8)))
+    symmetries = Symmetries(shift=True, **VECTORS["square"])
+    draws = symmetries.draw(np.random.default_rng(1), 7, (8, 8))
+    want = symmetries.apply(maps, draws)
+    monkeypatch.setattr("skastro.neural_network._symmetries._VALUES_AT_ONCE", n_values)
+    assert torch.equal(symmetries.apply(maps, draws), want)
+
+
+@pytest.mark.parametrize("shift", [False, True])
+def test_nothing_is_read_back_from_a_device(shift):
+    """It works on tensors without values, so it never waits for those of a GPU."""
+    symmetries = Symmetries(shift=shift, **VECTORS["square"])
+    draws = symmetries.draw(np.random.default_rng(1), 7, (8, 9))
+    out = symmetries.apply(torch.empty(7, 3, 8, 9, device="meta"), torch.from_numpy(draws))
+    assert out.device.type == "meta"
+    assert out.shape == (7, 3, 8, 9)
+
+
+def test_no_samples():
+    """A batch may be empty."""
+    for draws in (np.zeros((0, 3), dtype=int), torch.zeros(0, 3, dtype=torch.int64)):
+        assert Symmetries(**VECTORS["square"]).apply(torch.zeros(0, 3, 8, 9), draws).shape[0] == 0
+
+
 @pytest.mark.parametrize("group", GROUPS)
 @pytest.mark.parametrize("spatial", [(9,), (8, 9), (7, 8, 9)])
 def test_number_of_axes(group, spatial):
@@ -158,6 +257,15 @@ def test_number_of_axes(group, spatial):
     with pytest.raises(ValueError, match=rf"group='{group}'.*Take group='{right}'") as error:
         Symmetries(group).draw(np.random.default_rng(0), 3, spatial)
     assert str(spatial) in str(error.value)
+    for method, argument in [("check", (1, *spatial)), ("elements", spatial)]:
+        with pytest.raises(ValueError, match=f"Take group='{right}'"):
+            getattr(Symmetries(group), method)(argument)
+
+
+def test_too_many_axes():
+    """No group is advised where there is none."""
+    with pytest.raises(ValueError, match="No group has that many"):
+        Symmetries("cube").check((1, 4, 4, 4, 4))
 
 
 @pytest.mark.parametrize("symmetries", [Symmetries("circle"), Symmetries("square", shift=2)])
@@ -170,5 +278,7 @@ def test_parameters_are_checked(symmetries):
 def test_is_a_parameter_object():
     """It can be cloned and read."""
     symmetries = Symmetries("cube", shift=True)
-    assert clone(symmetries).get_params() == {"group": "cube", "shift": True}
-    assert repr(symmetries) == "Symmetries(group='cube', shift=True)"
+    symmetries.set_params(vectors=[(1, 2, 3)])
+    params = {"group": "cube", "shift": True, "vectors": [(1, 2, 3)], "pseudovectors": None}
+    assert clone(symmetries).get_params() == params
+    assert repr(symmetries) == "Symmetries(group='cube', shift=True, vectors=[(1, 2, 3)])"
