@@ -14,12 +14,13 @@ class _WrapFunction(torch.autograd.Function):
         ctx.widths = before, after
         dim = x.ndim - 2
         spatial = [n + before + after for n in x.shape[2:]]
-        channels_last = x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last)
+        last = {4: torch.channels_last, 5: torch.channels_last_3d}.get(x.ndim)
+        channels_last = last is not None and x.is_contiguous(memory_format=last)
         out = torch.empty(
             (*x.shape[:2], *spatial),
             dtype=x.dtype,
             device=x.device,
-            memory_format=torch.channels_last if channels_last else torch.contiguous_format,
+            memory_format=last if channels_last else torch.contiguous_format,
         )
         inner = out
         for axis, n in enumerate(x.shape[2:], 2):

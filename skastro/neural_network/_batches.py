@@ -9,6 +9,8 @@ from ..maps import LazyMaps
 from ..utils import check_finite
 from ._torch import derive_seed
 
+_LARGE_MAP = 100_000  # bytes
+
 
 class MapDataset(torch.utils.data.Dataset):
     """Maps, targets and weights, read a batch at a time.
@@ -38,6 +40,8 @@ class MapDataset(torch.utils.data.Dataset):
     ----------
     epoch : int
         Number of the epoch in training, from 1; 0 is what predictions see.
+    memory_format : torch.memory_format or None
+        Channels last, where the net wants its batches so.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class MapDataset(torch.utils.data.Dataset):
         self.device = torch.device("cpu") if device is None else device
         self.owner = owner
         self.epoch = 0
+        self.memory_format = None
         self._draws = None
 
     def __len__(self):
@@ -104,7 +109,7 @@ class MapDataset(torch.utils.data.Dataset):
             check_finite(maps, self.owner, dim=len(self.map_shape) - 1, samples=rows)
             maps = torch.from_numpy(maps)
         else:
-            maps = self.maps.index_select(0, rows)
+            maps = self._gather(rows)
         maps = maps.reshape(len(rows), *self.map_shape).to(self.device)
         draws = None if self._draws is None else self._draws[rows]
         if draws is not None:
@@ -115,6 +120,23 @@ class MapDataset(torch.utils.data.Dataset):
         if draws is not None and y.ndim == maps.ndim:
             y = self.augmentation.apply(y, draws, turn_vectors=False)
         return maps, y if self.weight is None else (y, self.weight.index_select(0, rows))
+
+    def _gather(self, rows):
+        """Maps in memory; large ones go into the order that the net wants as they are copied."""
+        maps = self.maps
+        reorders = (
+            self.memory_format is not None
+            and self._draws is None
+            and self.map_shape[0] > 1
+            and maps[0].nbytes > _LARGE_MAP
+        )
+        if not reorders:
+            return maps.index_select(0, rows)
+        channels, *spatial = self.map_shape
+        batch = torch.empty(len(rows), *spatial, channels).movedim(-1, 1)
+        for out, row in zip(batch, rows.tolist(), strict=True):
+            out.copy_(maps[row])
+        return batch
 
 
 class Batches:

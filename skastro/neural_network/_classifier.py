@@ -77,16 +77,18 @@ class CNNClassifier(ClassifierMixin, NetEstimator):
         Threads that torch may use; None leaves them as they are set.
     checkpoint : path-like, default=None
         Folder in which each fit keeps a file of its state, named by a fingerprint of data,
-        rows and parameters. A fit that was killed goes on from there, with the bits of one
-        that was not; one that was finished is restored at once. With ``random_state=None``
-        the seed is that of the file.
+        rows, parameters and the code of what the user wrote. A fit that was killed goes on
+        from there, with the bits of one that was not; one that was finished is restored at
+        once. With ``random_state=None`` the seed is that of the file. Maps in files are told
+        apart by name, size, time of change and a few of their rows.
     checkpoint_interval : float, default=None
         Seconds after which the file is written again, also within an epoch. None writes it
         after each epoch.
     callbacks : list of skorch.callbacks.Callback or callable, default=None
         Callbacks, copied before use; or functions without arguments that return one, for what
         cannot be copied or sent to another process. Those of the last fit are in
-        ``net_.callbacks``. Callbacks of scikit-learn 1.9 are set by ``set_callbacks``.
+        ``net_.callbacks``. Attributes that end with an underscore are kept in a checkpoint.
+        Callbacks of scikit-learn 1.9 are set by ``set_callbacks``.
     warm_start : bool, default=False
         Whether a further fit goes on from the weights that are there, in the same net whatever
         `net` has become, with a new optimizer and a schedule over the epochs that are left.
@@ -232,18 +234,29 @@ class CNNClassifier(ClassifierMixin, NetEstimator):
             If a value is not finite, a parameter is out of its range, the device is absent,
             `class_weight` has no weight for a class, or a warm start is to go on with other
             classes.
+        TypeError
+            If `net` builds no module, or `callbacks` holds no callbacks.
+        OSError
+            If the folder of the checkpoint cannot be written to.
         DivergenceError
-            If the loss becomes NaN or infinite.
+            If a loss or a weight becomes NaN or infinite; the estimator is then not fitted.
+
+        Warns
+        -----
+        CheckpointWarning
+            If a checkpoint cannot be read or written. Training goes on.
+        ConvergenceWarning
+            If a warm start finds nothing left to train.
         """
         X, sample_weight, groups = self._check_fit(X, y, sample_weight, groups)
         y = column_or_1d(y, warn=True)
-        assert_all_finite(y, input_name="y", estimator_name="CNNClassifier")
+        assert_all_finite(y, input_name="y", estimator_name=self._name)
         check_classification_targets(y)
         given = y, sample_weight
         classes, y = np.unique(y, return_inverse=True)
         if self._continues and not np.array_equal(classes, self.classes_):
             raise ValueError(
-                f"CNNClassifier(warm_start=True) was fitted on the classes {self.classes_} and "
+                f"{self._name}(warm_start=True) was fitted on the classes {self.classes_} and "
                 f"cannot go on with {classes}. Set warm_start=False."
             )
         sample_weight = self._weigh_classes(classes[y], sample_weight)
@@ -261,13 +274,13 @@ class CNNClassifier(ClassifierMixin, NetEstimator):
         weight = compute_sample_weight(self.class_weight, y, indices=counted)
         if not np.isfinite(weight).all() or weight.min() < 0:
             raise ValueError(
-                f"CNNClassifier(class_weight={self.class_weight}) needs weights that are finite, "
+                f"{self._name}(class_weight={self.class_weight}) needs weights that are finite, "
                 f"and 0 or greater."
             )
         weight = (weight if sample_weight is None else weight * sample_weight).astype(np.float32)
         if np.count_nonzero(weight) < 2:
             raise ValueError(
-                f"CNNClassifier(class_weight={self.class_weight}) needs at least 2 samples whose "
+                f"{self._name}(class_weight={self.class_weight}) needs at least 2 samples whose "
                 f"weight is not zero; got {np.count_nonzero(weight)}. Raise the weights of classes."
             )
         return weight
@@ -307,6 +320,13 @@ class CNNClassifier(ClassifierMixin, NetEstimator):
         -------
         ndarray of shape (n_samples, n_classes)
             Natural logarithms, in the order of ``classes_``.
+
+        Raises
+        ------
+        MapShapeError
+            If samples have not the shape that was fitted.
+        DivergenceError
+            If the net makes NaN or infinity of the maps.
         """
         outputs = self._forward(X).astype(np.float64)
         return logsumexp(log_softmax(outputs, axis=2), axis=0) - np.log(len(outputs))
@@ -323,6 +343,13 @@ class CNNClassifier(ClassifierMixin, NetEstimator):
         -------
         ndarray of shape (n_samples,)
             Classes.
+
+        Raises
+        ------
+        MapShapeError
+            If samples have not the shape that was fitted.
+        DivergenceError
+            If the net makes NaN or infinity of the maps.
         """
         most_probable = self.predict_proba(X).argmax(axis=1)
         return self.classes_[most_probable]

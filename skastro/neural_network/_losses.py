@@ -26,34 +26,25 @@ class Loss:
         target itself.
     of_batch : bool
         Whether the loss is one of a whole batch, no mean over samples.
+    reduces : bool
+        Whether the function has the argument `reduction` of torch's losses, and so can take the
+        mean in one step.
     """
 
     function: Callable
     outputs_per_target: int = 1
     link: str = "identity"
     of_batch: bool = False
+    reduces: bool = False
 
 
-def _squared_error(y_pred, y):
-    return _per_sample(functional.mse_loss(y_pred, y, reduction="none"))
+def _poisson(y_pred, y, reduction):
+    return functional.poisson_nll_loss(y_pred, y, log_input=True, reduction=reduction)
 
 
-def _absolute_error(y_pred, y):
-    return _per_sample(functional.l1_loss(y_pred, y, reduction="none"))
-
-
-def _huber(y_pred, y):
-    return _per_sample(functional.huber_loss(y_pred, y, reduction="none"))
-
-
-def _poisson(y_pred, y):
-    return _per_sample(functional.poisson_nll_loss(y_pred, y, log_input=True, reduction="none"))
-
-
-def _gaussian_nll(y_pred, y):
+def _gaussian_nll(y_pred, y, reduction):
     mean, log_variance = y_pred.chunk(2, dim=1)
-    variance = log_variance.exp()
-    return _per_sample(functional.gaussian_nll_loss(mean, y, variance, reduction="none"))
+    return functional.gaussian_nll_loss(mean, y, log_variance.exp(), reduction=reduction)
 
 
 def _moments(y_pred, y, weight):
@@ -61,15 +52,6 @@ def _moments(y_pred, y, weight):
     squares = (mean - y) ** 2
     excess = (squares - log_variance.exp()) ** 2
     return (_log_mean(squares, weight) + _log_mean(excess, weight)).mean()
-
-
-def _cross_entropy(y_pred, y):
-    return functional.cross_entropy(y_pred, y, reduction="none")
-
-
-def _per_sample(values):
-    """Mean over the outputs of each sample."""
-    return values.flatten(1).mean(1)
 
 
 def _log_mean(values, weight):
@@ -83,16 +65,16 @@ def _log_mean(values, weight):
 
 
 REGRESSION_LOSSES = {
-    "squared_error": Loss(_squared_error),
-    "absolute_error": Loss(_absolute_error),
-    "huber": Loss(_huber),
-    "squared_log_error": Loss(_squared_error, link="log1p"),
-    "poisson": Loss(_poisson, link="log"),
-    "gaussian_nll": Loss(_gaussian_nll, outputs_per_target=2),
+    "squared_error": Loss(functional.mse_loss, reduces=True),
+    "absolute_error": Loss(functional.l1_loss, reduces=True),
+    "huber": Loss(functional.huber_loss, reduces=True),
+    "squared_log_error": Loss(functional.mse_loss, reduces=True, link="log1p"),
+    "poisson": Loss(_poisson, reduces=True, link="log"),
+    "gaussian_nll": Loss(_gaussian_nll, reduces=True, outputs_per_target=2),
     "moments": Loss(_moments, outputs_per_target=2, of_batch=True),
 }
 
-CLASSIFICATION_LOSSES = {"log_loss": Loss(_cross_entropy)}
+CLASSIFICATION_LOSSES = {"log_loss": Loss(functional.cross_entropy, reduces=True)}
 
 
 class SampleLoss(nn.Module):
@@ -109,13 +91,16 @@ class SampleLoss(nn.Module):
         loss = loss if isinstance(loss, Loss) else Loss(loss)
         self.function = loss.function
         self.of_batch = loss.of_batch
+        self.reduces = loss.reduces
 
     def forward(self, y_pred, target):
         """Loss of a batch; `target` is targets, or a pair of them and weights of mean 1."""
         y, weight = target if isinstance(target, (tuple, list)) else (target, None)
         if self.of_batch:
             return self.function(y_pred, y, weight)
-        losses = self.function(y_pred, y)
+        if self.reduces and weight is None:
+            return self.function(y_pred, y, reduction="mean")
+        losses = self.function(y_pred, y, **({"reduction": "none"} if self.reduces else {}))
         if weight is None:
             return losses.mean()
         if losses.ndim == 0:

@@ -82,16 +82,18 @@ class CNNRegressor(RegressorMixin, NetEstimator):
         Threads that torch may use; None leaves them as they are set.
     checkpoint : path-like, default=None
         Folder in which each fit keeps a file of its state, named by a fingerprint of data,
-        rows and parameters. A fit that was killed goes on from there, with the bits of one
-        that was not; one that was finished is restored at once. With ``random_state=None``
-        the seed is that of the file.
+        rows, parameters and the code of what the user wrote. A fit that was killed goes on
+        from there, with the bits of one that was not; one that was finished is restored at
+        once. With ``random_state=None`` the seed is that of the file. Maps in files are told
+        apart by name, size, time of change and a few of their rows.
     checkpoint_interval : float, default=None
         Seconds after which the file is written again, also within an epoch. None writes it
         after each epoch.
     callbacks : list of skorch.callbacks.Callback or callable, default=None
         Callbacks, copied before use; or functions without arguments that return one, for what
         cannot be copied or sent to another process. Those of the last fit are in
-        ``net_.callbacks``. Callbacks of scikit-learn 1.9 are set by ``set_callbacks``.
+        ``net_.callbacks``. Attributes that end with an underscore are kept in a checkpoint.
+        Callbacks of scikit-learn 1.9 are set by ``set_callbacks``.
     warm_start : bool, default=False
         Whether a further fit goes on from the weights that are there, in the same net whatever
         `net` has become, with a new optimizer and a schedule over the epochs that are left.
@@ -248,8 +250,19 @@ class CNNRegressor(RegressorMixin, NetEstimator):
             If a value is not finite, a parameter is out of its range, the device is absent,
             targets are not in the range of the loss, or a warm start is to go on with another
             number of targets, or with a loss for which the net's outputs mean something else.
+        TypeError
+            If `net` builds no module, or `callbacks` holds no callbacks.
+        OSError
+            If the folder of the checkpoint cannot be written to.
         DivergenceError
-            If the loss becomes NaN or infinite.
+            If a loss or a weight becomes NaN or infinite; the estimator is then not fitted.
+
+        Warns
+        -----
+        CheckpointWarning
+            If a checkpoint cannot be read or written. Training goes on.
+        ConvergenceWarning
+            If a warm start finds nothing left to train.
         """
         X, sample_weight, groups = self._check_fit(X, y, sample_weight, groups)
         y = check_array(y, ensure_2d=False, input_name="y", dtype=np.float64, estimator=self)

@@ -1,8 +1,10 @@
 """Fingerprints: equal for equal values, in every process, and for nothing else."""
 
+import logging
 import os
 import subprocess
 import sys
+import threading
 from functools import partial
 
 import h5py
@@ -24,6 +26,19 @@ class Holder:
 
     def method(self):
         """Do nothing."""
+
+
+class Slotted:
+    """An object without a dictionary."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value):
+        self.value = value
+
+
+class SlottedBelow(Slotted):
+    """An object with a slot of its base and a dictionary."""
 
 
 def scaled(factor):
@@ -74,7 +89,28 @@ DISTINCT = {
     "other partial": lambda: partial(int, base=3),
     "object": lambda: Holder(1),
     "other object": lambda: Holder(2),
-    "slotted": lambda: slice(1, 2),
+    "slice": lambda: slice(1, 2),
+    "slot": lambda: Slotted(1),
+    "other slot": lambda: Slotted(2),
+    "slot of base": lambda: SlottedBelow(1),
+    "other slot of base": lambda: SlottedBelow(2),
+    "masked": lambda: np.ma.array([1.0, 2.0], mask=[0, 1]),
+    "other mask": lambda: np.ma.array([1.0, 2.0], mask=[1, 0]),
+    "no mask": lambda: np.ma.array([1.0, 2.0]),
+    "dates": lambda: np.array(["2020-01-01", "2021-01-01"], dtype="M8[D]"),
+    "other dates": lambda: np.array(["2020-01-01", "2021-01-02"], dtype="M8[D]"),
+    "date": lambda: np.datetime64("2020-01-01"),
+    "other date": lambda: np.datetime64("2020-01-02"),
+    "duration": lambda: np.timedelta64(3, "D"),
+    "fields": lambda: np.zeros(2, dtype=[("a", int), ("b", float)]),
+    "brain float": lambda: torch.zeros(2, dtype=torch.bfloat16),
+    "other brain float": lambda: torch.ones(2, dtype=torch.bfloat16),
+    "half": lambda: torch.zeros(2, dtype=torch.float16),
+    "zero-d tensor": lambda: torch.tensor(1.0),
+    "logger": lambda: logging.getLogger("one"),
+    "other logger": lambda: logging.getLogger("two"),
+    "package": lambda: np,
+    "other package": lambda: torch,
     "lazy": lambda: open_maps(X),
     "lazy rows": lambda: open_maps(X)[[1]],
     "lazy steps": lambda: FieldScaler().fit(X).transform(open_maps(X)),
@@ -102,6 +138,33 @@ def test_large_arrays_that_are_not_contiguous():
     other = big.copy()
     other[-1, -2] += 1
     assert fingerprint(other[:, ::2]) != fingerprint(big[:, ::2])
+
+
+def test_what_is_masked_does_not_count():
+    """Numbers under a mask are nobody's."""
+    one, other = (np.ma.array([1.0, hidden], mask=[0, 1]) for hidden in (5.0, 7.0))
+    assert fingerprint(one) == fingerprint(other)
+
+
+def test_memory_of_tensors_does_not_count():
+    """A tensor is what it holds, in whatever order, and with or without a gradient."""
+    x = torch.arange(24.0).reshape(1, 2, 3, 4)
+    last = x.to(memory_format=torch.channels_last)
+    assert fingerprint(last) == fingerprint(x)
+    assert fingerprint(x.clone().requires_grad_()) == fingerprint(x)
+
+
+@pytest.mark.parametrize("odd", [threading.Lock(), threading.local(), os.scandir, sys.stdout])
+def test_what_has_no_value(odd):
+    """A lock among the attributes is no error, and the other attributes count."""
+
+    def held(value):
+        holder = Holder(value)
+        holder.odd = odd
+        return holder
+
+    assert fingerprint(held(1)) == fingerprint(held(1))
+    assert fingerprint(held(1)) != fingerprint(held(2))
 
 
 def test_cycles():
@@ -132,16 +195,16 @@ def test_in_another_process():
 
 @pytest.mark.parametrize("kind", ["npy", "h5"])
 def test_files(kind, tmp_path):
-    """Files count by name, size and time, wherever they are, and are not read."""
+    """Files count by name, size, time and some of their rows, wherever they are."""
 
-    def store(folder):
+    def store(folder, maps=X):
         path = tmp_path / folder / f"maps.{kind}"
         path.parent.mkdir()
         if kind == "npy":
-            np.save(path, X)
+            np.save(path, maps)
         else:
-            with h5py.File(path, "w") as file:
-                file["maps"] = X
+            with h5py.File(path, "w", track_order=False) as file:
+                file["maps"] = maps
         os.utime(path, ns=(10**18, 10**18))
         return path
 
@@ -149,5 +212,8 @@ def test_files(kind, tmp_path):
     found = fingerprint(open_maps(first))
     assert fingerprint(open_maps(store("b"))) == found
     assert fingerprint(open_maps(first)[:1]) != found
+    another = store("c", -X)
+    assert another.stat().st_size == first.stat().st_size
+    assert fingerprint(open_maps(another)) != found
     os.utime(first, ns=(10**18, 10**18 + 1))
     assert fingerprint(open_maps(first)) != found
