@@ -342,8 +342,7 @@ class NetEstimator(CallbackSupport, BaseEstimator):
         self.net_.initialize_callbacks()
 
     def _forward(self, X):
-        """Outputs of the net, float32 ``(n_views, n_samples, n_outputs)``: of the maps as they
-        are, or of each of their symmetric views."""
+        """Outputs for each symmetric view of the maps, ``(n_views, n_samples, n_outputs)``."""
         check_is_fitted(self)
         spec, map_shape, _ = self._architecture
         X = as_numpy(check_maps(self, X, reset=False, dim=getattr(spec, "dim", None)))

@@ -107,7 +107,7 @@ def _update_code_or_object(digest, value, above):
     if inspect.ismethod(value):
         return _update_all(digest, ("method", value.__func__, value.__self__), above)
     if isinstance(value, type):
-        return _update_class(digest, value, above)
+        return _update_class(digest, value, above - {id(value)})
     if inspect.isfunction(value):
         return _update_function(digest, value, above)
     if inspect.isbuiltin(value) or inspect.ismethoddescriptor(value):

@@ -1,5 +1,7 @@
 """Checkpoints: a fit that was interrupted ends with the bits of one that was not."""
 
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -12,36 +14,36 @@ from skastro.neural_network._skorch import MapNet
 
 
 class Interrupt(Callback):
-    """Raises an error once: after some batch, counted over all epochs, or in some epoch."""
+    """Raises an error in a place that stands in the environment, so that it is no part of a fit.
 
-    pending = None
+    The place is after some batch, counted over all epochs, or in some epoch.
+    """
 
     def initialize(self):
         """Count anew."""
-        self.n_batches_ = 0
+        self.n_batches = 0
         return self
 
     def on_batch_end(self, net, training=False, **kwargs):
         """Perhaps fail."""
-        self.n_batches_ += bool(training)
-        self.fail(("batch", self.n_batches_))
+        self.n_batches += bool(training)
+        self.fail(f"batch {self.n_batches}")
 
     def on_epoch_end(self, net, **kwargs):
         """Perhaps fail."""
-        self.fail(("epoch", len(net.history)))
+        self.fail(f"epoch {len(net.history)}")
 
-    @classmethod
-    def fail(cls, place):
-        """Fail in the place that was asked for."""
-        if cls.pending == place:
-            cls.pending = None
+    def fail(self, place):
+        """Fail in the place that was asked for, once."""
+        if os.environ.get("SKASTRO_TEST_PLACE") == place:
+            del os.environ["SKASTRO_TEST_PLACE"]
             raise KeyboardInterrupt
 
 
 @pytest.fixture(autouse=True)
 def _nothing_pending():
     yield
-    Interrupt.pending = None
+    os.environ.pop("SKASTRO_TEST_PLACE", None)
 
 
 @pytest.fixture
@@ -75,10 +77,10 @@ def assert_same(one, other):
 
 def interrupted(model, place, X, y, **fit_params):
     """Fit a model, which is interrupted in some place."""
-    Interrupt.pending = place
+    os.environ["SKASTRO_TEST_PLACE"] = "{} {}".format(*place)
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, y, **fit_params)
-    assert Interrupt.pending is None
+    assert "SKASTRO_TEST_PLACE" not in os.environ
     return model
 
 

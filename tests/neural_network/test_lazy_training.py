@@ -1,9 +1,14 @@
 """Training from lazy maps: noise that is new each epoch, and bad cells that are found."""
 
+import os
+
 import h5py
+import joblib
 import numpy as np
 import pytest
+from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
+from skorch.callbacks import Callback
 
 from skastro.maps import MapTransformer, open_maps
 from skastro.nets import ConvNet
@@ -29,6 +34,15 @@ class Noise(MapTransformer):
             for sample in samples
         ]
         return batch + self.sigma * np.asarray(draws, dtype=np.float32)
+
+
+class Break(Callback):
+    """Breaks off in the second epoch, as long as a file is there."""
+
+    def on_batch_end(self, net, **kwargs):
+        """Perhaps fail."""
+        if len(net.history) == 2 and os.path.exists(os.environ["SKASTRO_TEST_BREAK"]):
+            raise KeyboardInterrupt
 
 
 @pytest.fixture
@@ -146,3 +160,36 @@ def test_channels_and_cubes(rough, options):
             for maps in (open_maps(X), X)
         )
         np.testing.assert_array_equal(lazy, eager)
+
+
+@pytest.mark.parametrize("interval", [None, 0.0])
+def test_noise_in_a_fit_that_goes_on(interval, stored, rough, options, tmp_path, monkeypatch):
+    """Noise from a file, dropout and turns are those of a fit that was not broken off."""
+    options |= {"net": ConvNet(1, 2, dropout=0.3), "augmentation": Symmetries(shift=True)}
+    noisy = Noise().fit(stored).transform(stored)
+    whole = CNNRegressor(**options).fit(noisy, rough.y)
+    breaks = [Break()]
+    keeping = {"checkpoint": tmp_path / "fit", "checkpoint_interval": interval}
+    flag = tmp_path / "break"
+    flag.touch()
+    monkeypatch.setenv("SKASTRO_TEST_BREAK", str(flag))
+    with pytest.raises(KeyboardInterrupt):
+        CNNRegressor(callbacks=breaks, **options | keeping).fit(noisy, rough.y)
+    flag.unlink()
+    again = CNNRegressor(callbacks=breaks, **options | keeping).fit(noisy, rough.y)
+    assert len(list((tmp_path / "fit").iterdir())) == 1
+    np.testing.assert_array_equal(again.predict(rough.X), whole.predict(rough.X))
+    losses = [[epoch["train_loss"] for epoch in model.history_] for model in (again, whole)]
+    assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize("backend", ["threading", "loky"])
+def test_noise_in_parallel_fits(backend, stored, rough, options):
+    """Noise, dropout and turns are the same in threads and in other processes."""
+    options |= {"net": ConvNet(1, 2, dropout=0.3), "augmentation": Symmetries(shift=True)}
+    noisy = FieldScaler().fit_transform(Noise().fit(stored).transform(stored))
+    model = CNNRegressor(early_stopping=True, **options)
+    here = cross_val_predict(model, noisy, rough.y, groups=rough.groups, cv=GroupKFold(3))
+    with joblib.parallel_config(backend=backend, n_jobs=2):
+        there = cross_val_predict(model, noisy, rough.y, groups=rough.groups, cv=GroupKFold(3))
+    np.testing.assert_array_equal(here, there)
