@@ -31,7 +31,7 @@ from ._progress import CallbackSupport, EpochProgress, fit_task
 from ._run import Run
 from ._schedules import OF_FIXED_LENGTH, SCHEDULES, make_schedules
 from ._skorch import OPTIMIZERS, MapNet
-from ._split import split_rows
+from ._split import check_groups, split_rows
 from ._symmetries import Symmetries
 from ._torch import (
     build_module,
@@ -40,6 +40,8 @@ from ._torch import (
     own_generator,
     resolve_device,
     thread_count,
+    weights_from_arrays,
+    weights_to_arrays,
 )
 
 _RECORDED = ("epoch", "train_loss", "valid_loss", "lr", "dur")
@@ -105,7 +107,7 @@ class NetEstimator(CallbackSupport, BaseEstimator):
             )
         dim, reset = getattr(self.net, "dim", None), not self._continues
         X = as_numpy(check_maps(self, X, reset=reset, dim=dim, min_samples=2))
-        groups = None if groups is None else self._check_groups(groups)
+        groups = None if groups is None else check_groups(groups, self._name)
         check_consistent_length(X, y, sample_weight, groups)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(
@@ -118,21 +120,6 @@ class NetEstimator(CallbackSupport, BaseEstimator):
                     f"{n_used}."
                 )
         return X, sample_weight, groups
-
-    def _check_groups(self, groups):
-        """Groups as an array that can be sorted."""
-        groups = np.asarray(groups)
-        if groups.dtype == object:
-            kinds = {type(group) for group in groups.ravel()}
-            if len(kinds) == 1 and kinds <= {str, int, bool}:
-                groups = np.array(groups.tolist())
-        if groups.ndim != 1 or groups.dtype.kind not in "biufUSM":
-            raise ValueError(
-                f"The 'groups' of {self._name}.fit must be one number or string for each sample, "
-                f"of one kind. Got an array of shape {groups.shape} and dtype {groups.dtype}. "
-                f"Number them: numpy.unique(names, return_inverse=True)[1]."
-            )
-        return groups
 
     def _fit_net(self, X, y, n_outputs, sample_weight, groups, given):
         """Train on checked maps and targets; callbacks see the targets and weights `given`."""
@@ -387,8 +374,7 @@ class NetEstimator(CallbackSupport, BaseEstimator):
         state = super().__getstate__().copy()
         net = state.pop("net_", None)
         if net is not None:
-            weights = net.module_.state_dict()
-            state["_weights"] = {name: value.cpu().numpy() for name, value in weights.items()}
+            state["_weights"] = weights_to_arrays(net.module_)
             state["_skastro_version"] = skastro.__version__
         return state
 
@@ -399,9 +385,7 @@ class NetEstimator(CallbackSupport, BaseEstimator):
         super().__setstate__(state)
         if weights is not None:
             self.net_ = self._make_net(self._device_at_hand())
-            self.net_.module_.load_state_dict(
-                {name: torch.from_numpy(value) for name, value in weights.items()}
-            )
+            weights_from_arrays(self.net_.module_, weights)
             self.net_.history = History({**epoch, "batches": []} for epoch in self.history_)
 
     def _device_at_hand(self):

@@ -35,18 +35,19 @@ def own_callback(callback):
     if isinstance(callback, tuple):
         name, callback = callback
         return name, own_callback(callback)
-    if isinstance(callback, (BatchScoring, EpochScoring)):
+    given = isinstance(callback, Callback)
+    made = callback() if callable(callback) and not given else callback
+    if isinstance(made, (BatchScoring, EpochScoring)):
         raise TypeError(
-            f"The 'callbacks' parameter holds {callback!r}, which scores with predictions of its "
+            f"The 'callbacks' parameter holds {made!r}, which scores with predictions of its "
             f"own. Losses are in history_; for other scores use sklearn.callback.ScoringMonitor "
             f"with set_callbacks."
         )
-    if isinstance(callback, Callback):
+    if given:
         try:
             return copy.deepcopy(callback)
         except TypeError:
             return copy.copy(callback)
-    made = callback() if callable(callback) else callback
     if not isinstance(made, Callback):
         raise TypeError(
             f"The 'callbacks' parameter must hold callbacks of skorch, or functions without "
@@ -107,7 +108,8 @@ def callback_states(callbacks):
         states[name] = {}
         for key in (key for key in vars(callback) if key.endswith("_")):
             value = getattr(callback, key)
-            state = value.state_dict() if hasattr(value, "load_state_dict") else value
+            is_stateful = hasattr(value, "load_state_dict") and not isinstance(value, type)
+            state = value.state_dict() if is_stateful else value
             with suppress(TypeError):
                 pack(state, {})
                 states[name][key] = state

@@ -7,6 +7,7 @@ from math import isfinite
 import numpy as np
 import torch
 from skorch.history import History
+from torch.nn.parameter import is_lazy
 
 from ..exceptions import DivergenceError
 from ..utils import fingerprint
@@ -125,7 +126,7 @@ class Run:
         return {
             name: value.detach().sum().item()
             for name, value in (*module.named_parameters(), *module.named_buffers())
-            if value.is_floating_point() and (names is None or name in names)
+            if not is_lazy(value) and value.is_floating_point() and (names is None or name in names)
         }
 
     def _after_epoch(self):
@@ -175,6 +176,7 @@ class Run:
             "stopped": self.stopped,
             "best_loss": float(self._best_loss),
             "best_epoch": self._best_epoch,
+            "frozen": [k for k, w in net.module_.named_parameters() if not w.requires_grad],
         }
         if at_end:
             return state | {"weights": self._best_weights or weights}
@@ -198,6 +200,7 @@ class Run:
         net.history = History({**epoch, "batches": []} for epoch in state["history"])
         net.partial_ = state["partial"]
         net.module_.load_state_dict(state["weights"])
+        self._freeze(state["frozen"])
         self.stopped = state["stopped"]
         self._best_loss, self._best_epoch = state["best_loss"], state["best_epoch"]
         self._best_weights = state.get("best_weights")
@@ -211,6 +214,11 @@ class Run:
             self._keep_best()
             if "final_weights" in state:
                 net.module_.load_state_dict(state["final_weights"])
+
+    def _freeze(self, names):
+        """Train all weights but those of some names."""
+        for name, weight in self.net.module_.named_parameters():
+            weight.requires_grad_(name not in names)
 
     def _restore_optimizer(self):
         self.net.optimizer_.load_state_dict(self._resumed["optimizer"])
@@ -227,6 +235,7 @@ class Run:
         self.net.notify("on_train_begin", X=dataset)
         if self._resumed is not None:
             restore_callbacks(self.net.callbacks_, self._resumed["callbacks"])
+            self._freeze(self._resumed["frozen"])
             self._restore_optimizer()  # whose rates a scheduler may have set to the first ones
             self._resumed = None
 

@@ -6,7 +6,13 @@ from contextlib import nullcontext
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EarlyStopping, EpochTimer
+from skorch.callbacks import (
+    Callback,
+    Checkpoint,
+    EarlyStopping,
+    EpochTimer,
+    TrainEndCheckpoint,
+)
 
 from ._torch import generator_states, restore_generators, seed_epoch
 
@@ -140,7 +146,11 @@ class MapNet(NeuralNet):
         if iterator is None:
             return
         self._set_training(training)
-        listened = self._listened("on_batch_begin") or self._listened("on_batch_end")
+        listened = (
+            self._listened("on_batch_begin")
+            or self._listened("on_batch_end")
+            or any(isinstance(cb, (Checkpoint, TrainEndCheckpoint)) for _, cb in self.callbacks_)
+        )  # the last two name their files by the last batch
         done = self._enter_epoch() if training else {"losses": [], "sizes": []}
         losses, sizes = done["losses"], done["sizes"]
         for batch in iterator.starting_at(len(sizes)):

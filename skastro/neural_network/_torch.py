@@ -255,3 +255,44 @@ def restore_generators(module, states, device):
         if f"layer {name}" in states:
             layer.generator = torch.Generator(device=device)
             layer.generator.set_state(states[f"layer {name}"])
+
+
+def weights_to_arrays(module):
+    """Weights and buffers of a module without torch in them, for a pickle.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The module.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Arrays; tensors of numbers that NumPy does not know, and what is no tensor, as it is.
+    """
+
+    def as_array(value):
+        if not isinstance(value, torch.Tensor):
+            return value
+        value = value.cpu()
+        return value if value.dtype == torch.bfloat16 else value.numpy()
+
+    return {name: as_array(value) for name, value in module.state_dict().items()}
+
+
+def weights_from_arrays(module, weights):
+    """Put weights and buffers back into a module.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The module.
+    weights : dict of str to ndarray
+        What `weights_to_arrays` returned.
+    """
+    module.load_state_dict(
+        {
+            name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+            for name, value in weights.items()
+        }
+    )

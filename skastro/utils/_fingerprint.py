@@ -1,5 +1,6 @@
 """A short name for values, the same in every process."""
 
+import dis
 import functools
 import hashlib
 import inspect
@@ -16,6 +17,14 @@ from ._backend import is_torch
 
 _BLOCK = 1 << 24
 _INSTALLED = tuple(sysconfig.get_paths()[key] for key in ("stdlib", "purelib", "platlib"))
+_BUILTIN = (
+    types.BuiltinFunctionType,
+    types.ClassMethodDescriptorType,
+    types.MethodDescriptorType,
+    types.MethodWrapperType,
+    types.WrapperDescriptorType,
+)
+_GLOBAL = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
 _PACKAGE = __name__.partition(".")[0]
 
 
@@ -46,9 +55,29 @@ def fingerprint(*values):
     >>> fingerprint([1, 2.0], np.arange(3)) == fingerprint([1, 2.0], np.arange(4))
     False
     """
-    digest = hashlib.sha256()
-    _update(digest, values, frozenset())
-    return digest.hexdigest()[:32]
+    return _hashed(values, frozenset())
+
+
+class _Digest:
+    """A hash, with the functions and classes that were added to it, so that each is added once."""
+
+    def __init__(self):
+        self.hash = hashlib.sha256()
+        self.update = self.hash.update
+        self.codes = {}
+
+    def is_new(self, code):
+        """Write the number of a function or class; whether it comes for the first time."""
+        is_new = id(code) not in self.codes
+        number, _ = self.codes.setdefault(id(code), (len(self.codes), code))
+        _write(self, f"code {number}")
+        return is_new
+
+
+def _hashed(value, above):
+    digest = _Digest()
+    _update(digest, value, above)
+    return digest.hash.hexdigest()[:32]
 
 
 def _update(digest, value, above):
@@ -71,7 +100,7 @@ def _update(digest, value, above):
         _write(digest, f"{type(value).__name__} {len(value)}")
         return _update_all(digest, value, above)
     if isinstance(value, (set, frozenset)):
-        return _update(digest, sorted(fingerprint(item) for item in value), above)
+        return _update(digest, sorted(_hashed(item, above) for item in value), above)
     if is_torch(value):
         array = value.detach().cpu().contiguous()
         content = array.flatten().view(sys.modules["torch"].uint8).numpy()
@@ -110,11 +139,12 @@ def _update_code_or_object(digest, value, above):
         return _update_class(digest, value, above - {id(value)})
     if inspect.isfunction(value):
         return _update_function(digest, value, above)
-    if inspect.isbuiltin(value) or inspect.ismethoddescriptor(value):
-        return _write(digest, value.__qualname__)
     if isinstance(value, (property, staticmethod, classmethod)):
         parts = [getattr(value, name, None) for name in ("fget", "fset", "fdel", "__func__")]
         return _update(digest, parts, above)
+    if isinstance(value, _BUILTIN):
+        _write(digest, value.__qualname__)
+        return _update(digest, getattr(value, "__self__", None), above)
     _update_class(digest, type(value), above)
     if hasattr(value, "_identity"):
         return _update(digest, value._identity(), above)
@@ -132,21 +162,21 @@ def _attributes(value):
     slots = [
         name
         for cls in type(value).__mro__
-        for name in np.atleast_1d(cls.__dict__.get("__slots__", []))
-        if name not in ("__dict__", "__weakref__")
+        if "__slots__" in vars(cls)
+        for name, member in vars(cls).items()
+        if inspect.ismemberdescriptor(member)
     ]
     if not slots and not hasattr(value, "__dict__"):
         return None
-    found = {str(name): getattr(value, name) for name in sorted(slots) if hasattr(value, name)}
+    found = {name: getattr(value, name) for name in sorted(slots) if hasattr(value, name)}
     return found | getattr(value, "__dict__", {})
 
 
 def _update_class(digest, cls, above):
     """Add a class: its name and, where it is the user's, its functions and constants."""
     _write(digest, _name(cls))
-    if _is_installed(cls) or id(cls) in above:
+    if _is_installed(cls) or not digest.is_new(cls):
         return
-    above = above | {id(cls)}
     for name, member in sorted(vars(cls).items()):
         if not name.startswith("__") or inspect.isfunction(member):
             _write(digest, name)
@@ -159,15 +189,17 @@ def _update_class(digest, cls, above):
 def _update_function(digest, function, above):
     """Add a function: its name and, where it is the user's, what it does and with what."""
     _write(digest, _name(function))
-    if _is_installed(function):
+    if not digest.is_new(function):
         return
-    _update_code(digest, function.__code__, above)
     for cell in function.__closure__ or ():
         try:
             _update(digest, cell.cell_contents, above)
         except ValueError:
             _write(digest, "empty")
     _update_all(digest, (function.__defaults__, function.__kwdefaults__), above)
+    if _is_installed(function):
+        return
+    _update_code(digest, function.__code__, above)
     for name in sorted(_names(function.__code__)):
         if name in function.__globals__:
             _write(digest, name)
@@ -177,7 +209,9 @@ def _update_function(digest, function, above):
 def _update_code(digest, code, above):
     """Add what a function does; line numbers do not count."""
     _write(digest, code.co_code)
-    _write(digest, repr(code.co_names))
+    n_arguments = code.co_argcount + code.co_kwonlyargcount
+    arguments = code.co_varnames[:n_arguments], code.co_argcount, code.co_flags
+    _write(digest, repr((code.co_names, arguments)))
     for constant in code.co_consts:
         if inspect.iscode(constant):
             _update_code(digest, constant, above)
@@ -186,9 +220,10 @@ def _update_code(digest, code, above):
 
 
 def _names(code):
-    """Names that a function and those within it look up."""
+    """Names of globals that a function and those within it look up."""
+    own = {step.argval for step in dis.get_instructions(code) if step.opname in _GLOBAL}
     inner = (_names(constant) for constant in code.co_consts if inspect.iscode(constant))
-    return set(code.co_names).union(*inner)
+    return own.union(*inner)
 
 
 def _is_installed(thing):

@@ -33,8 +33,7 @@ def interrupt(monkeypatch):
         return step(self, batch, **fit_params)
 
     monkeypatch.setattr(MapNet, "train_step", broken)
-    yield lambda number: left.append(number)
-    assert not left
+    return left.append
 
 
 class Memory(Callback):
@@ -75,11 +74,11 @@ CALLBACKS = {
                                  cycle_momentum=False, step_every="batch"),
     "plateau": lambda: LRScheduler("ReduceLROnPlateau", monitor="train_loss", patience=0,
                                    threshold=0.1),
-    "stopping": lambda: EarlyStopping("train_loss", patience=3, threshold=0.5),
+    "stopping": lambda: EarlyStopping("train_loss", patience=3, threshold=0.95),
     "stopping at the best": lambda: EarlyStopping("train_loss", patience=3, load_best=True,
                                                   lower_is_better=False),
     "clipping": lambda: GradientNormClipping(0.01),
-    "frozen": lambda: Freezer("0*"),
+    "frozen": lambda: Freezer("features*"),
     "memory": Memory,
 }  # fmt: skip
 
@@ -134,11 +133,10 @@ def test_finished_fit_with_the_best_weights(early_stopping, rough, options, tmp_
     np.testing.assert_array_equal(restored.predict(rough.X), first.predict(rough.X))
     losses = [epoch["train_loss"] for epoch in first.history_]
     assert len(losses) == 3
-    best_first = CNNRegressor(**options | {"callbacks": None, "early_stopping": early_stopping})
-    best_first.set_params(max_epochs=int(np.argmax(losses)) + 1).fit(rough.X, rough.y)
+    shorter = options | {"callbacks": None, "max_epochs": int(np.argmax(losses)) + 1}
     if not early_stopping:
-        for a, b in zip(state(first)[0], state(best_first)[0], strict=True):
-            np.testing.assert_array_equal(a, b)
+        best = CNNRegressor(**shorter).fit(rough.X, rough.y)
+        np.testing.assert_array_equal(first.predict(rough.X), best.predict(rough.X))
 
 
 def test_checkpoint_of_skorch(rough, options, record, tmp_path):

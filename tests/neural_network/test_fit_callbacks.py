@@ -6,8 +6,16 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
-from skorch.callbacks import EarlyStopping, EpochScoring, LRScheduler, TensorBoard
+from skorch.callbacks import (
+    BatchScoring,
+    Callback,
+    EarlyStopping,
+    EpochScoring,
+    LRScheduler,
+    TensorBoard,
+)
 
+from skastro.nets import ConvNet
 from skastro.neural_network import CNNClassifier, CNNRegressor
 
 MOMENTS = ["on_train_begin", "on_batch_end", "on_epoch_end", "on_train_end"]
@@ -200,3 +208,54 @@ def test_functions_that_make_callbacks(rough, options, record):
         assert len(made[-1].lrs_) == 12
         name, other = model.net_.callbacks[1]
         assert (name, len(other.lrs_)) == ("named", 12)
+
+
+@pytest.mark.parametrize(
+    "scoring",
+    [
+        EpochScoring("r2"),
+        ("named", EpochScoring("r2", use_caching=False)),
+        lambda: EpochScoring("neg_mean_absolute_error", on_train=True),
+        BatchScoring("r2"),
+    ],
+)
+def test_callbacks_that_score(scoring, rough, options):
+    """They would score targets that are scaled, and are refused with what to use instead."""
+    model = CNNRegressor(early_stopping=True, callbacks=[scoring], **options)
+    with pytest.raises(TypeError, match=r"'callbacks' parameter holds .*ScoringMonitor"):
+        model.fit(rough.X, rough.y)
+
+
+class Evaluate(Callback):
+    """Looks at the outputs of the net after each batch of training."""
+
+    def __init__(self):
+        self.outputs_ = []
+
+    def on_batch_end(self, net, batch=None, training=False, **kwargs):
+        """Put the batch through the net as it predicts."""
+        if training:
+            self.outputs_.append(net.evaluation_step(batch, training=False))
+
+
+def test_evaluation_within_an_epoch(rough, options):
+    """A callback that has the net predict leaves dropout and normalization in training."""
+    options["net"] = ConvNet(1, 2, dropout=0.5, batch_norm=True)
+    alone = CNNRegressor(**options).fit(rough.X, rough.y)
+    watched = CNNRegressor(callbacks=[Evaluate()], **options).fit(rough.X, rough.y)
+    (callback,) = watched.net_.callbacks
+    assert len(callback.outputs_) == 12
+    losses = [[epoch["train_loss"] for epoch in model.history_] for model in (alone, watched)]
+    assert losses[0] == losses[1]
+    np.testing.assert_array_equal(alone.predict(rough.X), watched.predict(rough.X))
+
+
+def test_which_loss_is_the_best(rough, options):
+    """Callbacks of skorch look for records of whether an epoch was the best so far."""
+    options |= {"lr": 0.3, "max_epochs": 8, "schedule": None}
+    model = CNNRegressor(early_stopping=True, patience=8, **options).fit(rough.X, rough.y)
+    for key in ("train_loss", "valid_loss"):
+        losses = [epoch[key] for epoch in model.history_]
+        best = [loss < min(losses[:i], default=np.inf) for i, loss in enumerate(losses)]
+        assert model.net_.history[:, f"{key}_best"] == best
+    assert not all(best)

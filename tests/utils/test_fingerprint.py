@@ -41,6 +41,15 @@ class SlottedBelow(Slotted):
     """An object with a slot of its base and a dictionary."""
 
 
+class Private:
+    """An object with a slot whose name is mangled."""
+
+    __slots__ = ("__value",)
+
+    def __init__(self, value):
+        self.__value = value
+
+
 def scaled(factor):
     """A function that holds a value."""
     return lambda x: factor * x
@@ -89,6 +98,14 @@ DISTINCT = {
     "other partial": lambda: partial(int, base=3),
     "object": lambda: Holder(1),
     "other object": lambda: Holder(2),
+    "ufunc": lambda: np.log,
+    "other ufunc": lambda: np.exp,
+    "function of arrays": lambda: np.mean,
+    "other function of arrays": lambda: np.median,
+    "method of a list": lambda: [1.0, 0.1].__getitem__,
+    "method of another list": lambda: [1.0, 0.2].__getitem__,
+    "private slot": lambda: Private(1),
+    "other private slot": lambda: Private(2),
     "slice": lambda: slice(1, 2),
     "slot": lambda: Slotted(1),
     "other slot": lambda: Slotted(2),

@@ -69,6 +69,14 @@ class Net(Base):
     def of_class(cls, x):
         return x + 30
 
+    @functools.cached_property
+    def cached(self):
+        return 50
+
+    @functools.lru_cache
+    def remembered(self):
+        return 60
+
     def using(self, x):
         return Other().method(x)
 
@@ -102,6 +110,8 @@ CHANGES = {
     "property": ("Net", "return 4", "return 5"),
     "static method": ("Net", "x + 20", "x + 21"),
     "class method": ("Net", "x + 30", "x + 31"),
+    "cached property": ("Net", "return 50", "return 51"),
+    "method with a cache": ("Net", "return 60", "return 61"),
     "class that is used": ("Net", "x + 40", "x + 41"),
 }
 WRAPPED = {
@@ -226,6 +236,20 @@ def test_recursion():
             return n and down(n - step)
 
         return down
+
+    assert fingerprint(made(1)) == fingerprint(made(1))
+    assert fingerprint(made(1)) != fingerprint(made(2))
+
+
+def test_set_of_functions_that_name_it():
+    """A register of functions that look it up comes to an end."""
+
+    def made(step):
+        def function(x):
+            return len(register) + step
+
+        register = {function}
+        return function
 
     assert fingerprint(made(1)) == fingerprint(made(1))
     assert fingerprint(made(1)) != fingerprint(made(2))
