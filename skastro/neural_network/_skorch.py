@@ -169,9 +169,10 @@ class MapNet(NeuralNet):
         if listened:
             self.history.record(prefix + "_batch_count", len(sizes))
         loss = np.average(read_losses(losses), weights=sizes).item()
-        before = [epoch[prefix + "_loss"] for epoch in self.history[:-1]]
-        self.history.record(prefix + "_loss", loss)
-        self.history.record(prefix + "_loss_best", loss < min(before, default=math.inf))
+        name = prefix + "_loss"
+        before = [epoch[name] for epoch in self.history[:-1] if name in epoch]
+        self.history.record(name, loss)
+        self.history.record(name + "_best", loss < min(before, default=math.inf))
         if training:
             self.history.record("lr", done["lr"])
             self.partial_ = None
