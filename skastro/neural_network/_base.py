@@ -155,9 +155,10 @@ class NetEstimator(CallbackSupport, BaseEstimator):
         if state is not None:
             self._restore(run, state)
         with fit_task(self, run, X, *given) as on_epoch:
-            if not run.finished:
+            if run.finished:
+                self._keep_history()
+            else:
                 self._train(run, train, valid, device, on_epoch)
-            self._keep_history()
 
     def _train(self, run, train, valid, device, on_epoch):
         """Run the epochs that are left."""

@@ -130,7 +130,11 @@ class CheckpointFile:
         beside = self.folder / f".{self._stem}.{uuid.uuid4().hex}"
         try:
             content = json.dumps(pack({"format": _FORMAT, "name": self.name, **state}, tensors))
-            content = safetensors.torch.save(tensors, metadata={"state": content})
+            copies = {
+                name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
+                for name, value in tensors.items()
+            }
+            content = safetensors.torch.save(copies, metadata={"state": content})
             with open(beside, "xb") as file:
                 file.write(content)
                 file.flush()
@@ -180,7 +184,7 @@ def pack(value, tensors):
         return value
     if isinstance(value, torch.Tensor):
         name = str(len(tensors))
-        tensors[name] = value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        tensors[name] = value
         return {"tensor": name}
     if isinstance(value, dict):
         items = [[pack(k, tensors), pack(v, tensors)] for k, v in value.items()]

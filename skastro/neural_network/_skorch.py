@@ -22,7 +22,6 @@ OPTIMIZERS = {
     "sgd": (torch.optim.SGD, {"momentum": 0.9, "nesterov": True}),
 }
 
-
 _NDIM = {torch.channels_last: 4, torch.channels_last_3d: 5}
 
 
@@ -31,9 +30,9 @@ class MapNet(NeuralNet):
 
     What skorch does for each batch, it does where a callback listens to batches; else the
     loss alone is noted, and read at the end of the epoch. Feature maps are stored in the format
-    that suits the module. Outside
-    training every batch is filled up to the same size, since the size decides in which order
-    products are summed: so the output for a map does not depend on the maps beside it.
+    that suits the module. Outside training every batch is filled up to the same size, since the
+    size decides in which order products are summed: so the output for a map does not depend on
+    the maps beside it.
 
     Parameters
     ----------
@@ -131,14 +130,16 @@ class MapNet(NeuralNet):
             )
         return out if len(out) == n_samples else out[:n_samples]
 
+    def get_iterator(self, dataset, training=False):
+        """Batches of a data set, in the order of cells and channels that suits the module."""
+        dataset.memory_format = self.memory_format_
+        return super().get_iterator(dataset, training=training)
+
     def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
         """Fix the random numbers of the epoch."""
         super().on_epoch_begin(net, dataset_train, dataset_valid, **kwargs)
         epoch = len(self.history)
         dataset_train.epoch = epoch
-        for dataset in (dataset_train, dataset_valid):
-            if dataset is not None:
-                dataset.memory_format = self.memory_format_
         seed_epoch(self.module_, self.seed, epoch, torch.device(self.device))
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):

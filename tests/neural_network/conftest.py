@@ -7,6 +7,7 @@ import pytest
 from skorch.callbacks import Callback
 
 from skastro.nets import ConvNet
+from skastro.neural_network._skorch import MapNet
 
 
 class Record(Callback):
@@ -107,3 +108,56 @@ def options():
         "batch_size": 16,
         "max_epochs": 3,
     }
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """Numbers of training steps, grown as they are taken."""
+    taken = []
+    step = MapNet.train_step
+
+    def counted(self, batch, **fit_params):
+        taken.append(len(batch[0]))
+        return step(self, batch, **fit_params)
+
+    monkeypatch.setattr(MapNet, "train_step", counted)
+    return taken
+
+
+@pytest.fixture
+def interrupt(monkeypatch):
+    """Break off training in a step of some number, counted from now on."""
+    left = []
+    step = MapNet.train_step
+
+    def broken(self, batch, **fit_params):
+        if left:
+            left[0] -= 1
+            if not left[0]:
+                left.clear()
+                raise KeyboardInterrupt
+        return step(self, batch, **fit_params)
+
+    monkeypatch.setattr(MapNet, "train_step", broken)
+    return left.append
+
+
+def state(model):
+    """All that two equal fits have in common: weights and losses."""
+    weights = [value.numpy() for value in model.net_.module_.state_dict().values()]
+    keys = ("epoch", "train_loss", "valid_loss", "lr")
+    return weights, [[epoch.get(key) for key in keys] for epoch in model.history_]
+
+
+def assert_same_fits(one, other):
+    """Two fits are equal bit by bit."""
+    (weights, history), (other_weights, other_history) = state(one), state(other)
+    assert history == other_history
+    for a, b in zip(weights, other_weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.fixture
+def fits():
+    """What two fits have in common, and the check that they are equal bit by bit."""
+    return SimpleNamespace(state=state, assert_same=assert_same_fits)

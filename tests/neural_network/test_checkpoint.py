@@ -10,7 +10,6 @@ from skorch.callbacks import Callback
 from skastro.exceptions import DivergenceError
 from skastro.nets import ConvNet
 from skastro.neural_network import CNNClassifier, CNNRegressor, Symmetries
-from skastro.neural_network._skorch import MapNet
 
 
 class Interrupt(Callback):
@@ -46,35 +45,6 @@ def _nothing_pending():
     os.environ.pop("SKASTRO_TEST_PLACE", None)
 
 
-@pytest.fixture
-def steps(monkeypatch):
-    """Numbers of training steps, grown as they are taken."""
-    taken = []
-    step = MapNet.train_step
-
-    def counted(self, batch, **fit_params):
-        taken.append(len(batch[0]))
-        return step(self, batch, **fit_params)
-
-    monkeypatch.setattr(MapNet, "train_step", counted)
-    return taken
-
-
-def state(model):
-    """All that two equal fits have in common: weights and losses."""
-    weights = [value.numpy() for value in model.net_.module_.state_dict().values()]
-    keys = ("epoch", "train_loss", "valid_loss", "lr")
-    return weights, [[epoch.get(key) for key in keys] for epoch in model.history_]
-
-
-def assert_same(one, other):
-    """Two fits are equal bit by bit."""
-    (weights, history), (other_weights, other_history) = state(one), state(other)
-    assert history == other_history
-    for a, b in zip(weights, other_weights, strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
 def interrupted(model, place, X, y, **fit_params):
     """Fit a model, which is interrupted in some place."""
     os.environ["SKASTRO_TEST_PLACE"] = "{} {}".format(*place)
@@ -98,7 +68,7 @@ VARIANTS = {
 
 @pytest.mark.parametrize("place", [("epoch", 1), ("epoch", 3), ("batch", 10)])
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_bits_of_an_uninterrupted_fit(variant, place, rough, options, tmp_path, steps):
+def test_bits_of_an_uninterrupted_fit(variant, place, rough, options, tmp_path, steps, fits):
     """Wherever it was interrupted, with whatever schedule, dropout and optimizer."""
     options |= {"net": ConvNet(2, 3, dropout=0.3, batch_norm=True), "max_epochs": 5}
     options |= VARIANTS[variant] | {"callbacks": [Interrupt()]}
@@ -108,14 +78,14 @@ def test_bits_of_an_uninterrupted_fit(variant, place, rough, options, tmp_path, 
     interrupted(model, place, rough.X, rough.y, groups=rough.groups)
     again = CNNRegressor(checkpoint=tmp_path, **options)
     again.fit(rough.X, rough.y, groups=rough.groups)
-    assert_same(again, whole)
+    fits.assert_same(again, whole)
     assert n_steps < len(steps) - n_steps < 1.8 * n_steps
     np.testing.assert_array_equal(again.predict(rough.X), whole.predict(rough.X))
     assert len(list(tmp_path.iterdir())) == 1
 
 
 @pytest.mark.parametrize("n_batches", [1, 3, 4, 6])
-def test_within_an_epoch(n_batches, rough, options, tmp_path, steps):
+def test_within_an_epoch(n_batches, rough, options, tmp_path, steps, fits):
     """With an interval, batches that were done are not done again."""
     options |= {"net": ConvNet(1, 2, dropout=0.3), "callbacks": [Interrupt()]}
     options |= {"early_stopping": True, "augmentation": Symmetries()}
@@ -124,11 +94,11 @@ def test_within_an_epoch(n_batches, rough, options, tmp_path, steps):
     model = CNNClassifier(checkpoint=tmp_path, checkpoint_interval=0.0, **options)
     interrupted(model, ("batch", n_batches + 1), rough.X, rough.label, groups=rough.groups)
     model.fit(rough.X, rough.label, groups=rough.groups)
-    assert_same(model, whole)
+    fits.assert_same(model, whole)
     assert len(steps) == 2 * n_steps + 1
 
 
-def test_dropout_of_torch_within_an_epoch(rough, options, tmp_path):
+def test_dropout_of_torch_within_an_epoch(rough, options, tmp_path, fits):
     """The generator that torch's own layers share is put back as well."""
 
     def net(map_shape, n_outputs):
@@ -142,10 +112,10 @@ def test_dropout_of_torch_within_an_epoch(rough, options, tmp_path):
     model = CNNRegressor(checkpoint=tmp_path, checkpoint_interval=0, **options)
     interrupted(model, ("batch", 6), rough.X, rough.y)
     torch.rand(3)
-    assert_same(model.fit(rough.X, rough.y), whole)
+    fits.assert_same(model.fit(rough.X, rough.y), whole)
 
 
-def test_again_and_again(rough, options, tmp_path):
+def test_again_and_again(rough, options, tmp_path, fits):
     """A fit may be interrupted many times."""
     options |= {"callbacks": [Interrupt()], "max_epochs": 6, "early_stopping": True}
     whole = CNNRegressor(**options).fit(rough.X, rough.y)
@@ -153,12 +123,12 @@ def test_again_and_again(rough, options, tmp_path):
         model = CNNRegressor(checkpoint=tmp_path, **options)
         interrupted(model, ("epoch", epoch + 1), rough.X, rough.y)
         assert model.n_iter_ == epoch + 1
-    assert_same(CNNRegressor(checkpoint=tmp_path, **options).fit(rough.X, rough.y), whole)
+    fits.assert_same(CNNRegressor(checkpoint=tmp_path, **options).fit(rough.X, rough.y), whole)
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize("schedule", [None, "one_cycle"])
-def test_finished_fit_is_restored(schedule, early_stopping, rough, options, tmp_path, steps):
+def test_finished_fit_is_restored(schedule, early_stopping, rough, options, tmp_path, steps, fits):
     """The same fit takes no step the second time, and predicts the same."""
     options |= {"schedule": schedule, "early_stopping": early_stopping, "lr": 0.1}
     options |= {"max_epochs": 12, "patience": 2, "checkpoint": tmp_path}
@@ -166,7 +136,7 @@ def test_finished_fit_is_restored(schedule, early_stopping, rough, options, tmp_
     n_steps = len(steps)
     second = CNNClassifier(**options).fit(rough.X, rough.label)
     assert len(steps) == n_steps
-    assert_same(first, second)
+    fits.assert_same(first, second)
     np.testing.assert_array_equal(first.predict_proba(rough.X), second.predict_proba(rough.X))
     assert second.net_.callbacks_ == []
 
@@ -186,7 +156,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_other_parameters_are_another_fit(change, rough, options, tmp_path, steps):
+def test_other_parameters_are_another_fit(change, rough, options, tmp_path, steps, fits):
     """A parameter that bears on the result makes a file of its own."""
     CNNRegressor(checkpoint=tmp_path, **options).fit(rough.X, rough.y)
     n_steps = len(steps)
@@ -194,7 +164,7 @@ def test_other_parameters_are_another_fit(change, rough, options, tmp_path, step
     model = CNNRegressor(checkpoint=tmp_path, **options).fit(rough.X, rough.y)
     assert len(steps) > n_steps
     assert len(list(tmp_path.iterdir())) == 2
-    assert_same(model, CNNRegressor(**options).fit(rough.X, rough.y))
+    fits.assert_same(model, CNNRegressor(**options).fit(rough.X, rough.y))
 
 
 @pytest.mark.parametrize("what", ["maps", "order", "targets", "weights", "groups"])
@@ -238,7 +208,7 @@ def test_what_is_the_same_fit(change, rough, options, tmp_path, steps):
     assert len(steps) == n_steps
 
 
-def test_more_epochs(rough, options, tmp_path, steps):
+def test_more_epochs(rough, options, tmp_path, steps, fits):
     """Where the schedule does not depend on the end, a longer run goes on from a shorter one."""
     options |= {"schedule": None, "early_stopping": True, "patience": 50, "lr": 0.1}
     whole = CNNRegressor(**options | {"max_epochs": 9}).fit(rough.X, rough.y)
@@ -247,24 +217,24 @@ def test_more_epochs(rough, options, tmp_path, steps):
         model = CNNRegressor(checkpoint=tmp_path, **options | {"max_epochs": max_epochs})
         model.fit(rough.X, rough.y)
     assert len(steps) == 2 * n_steps
-    assert_same(model, whole)
+    fits.assert_same(model, whole)
     shorter = CNNRegressor(**options | {"max_epochs": 4})
     shorter.fit(rough.X, rough.y)
     n_steps = len(steps)
     again = CNNRegressor(checkpoint=tmp_path, **options | {"max_epochs": 4}).fit(rough.X, rough.y)
     assert len(steps) > n_steps
-    assert_same(again, shorter)
+    fits.assert_same(again, shorter)
 
 
-def test_without_a_seed(rough, options, tmp_path, steps):
+def test_without_a_seed(rough, options, tmp_path, steps, fits):
     """A fit that drew its seed by chance goes on with it."""
     options |= {"random_state": None, "callbacks": [Interrupt()], "early_stopping": True}
     model = CNNRegressor(checkpoint=tmp_path, **options)
     interrupted(model, ("epoch", 3), rough.X, rough.y)
-    first = state(model)[1]
+    first = fits.state(model)[1]
     again = CNNRegressor(checkpoint=tmp_path, **options).fit(rough.X, rough.y)
-    assert state(again)[1][:2] == first[:2]
-    assert_same(
+    assert fits.state(again)[1][:2] == first[:2]
+    fits.assert_same(
         again,
         CNNRegressor(**options | {"random_state": None})
         .set_params(checkpoint=tmp_path)
@@ -272,7 +242,7 @@ def test_without_a_seed(rough, options, tmp_path, steps):
     )
 
 
-def test_warm_start(rough, options, tmp_path, steps):
+def test_warm_start(rough, options, tmp_path, steps, fits):
     """A further fit has a file of its own, which goes with the weights that it started from."""
     options |= {"warm_start": True, "callbacks": [Interrupt()]}
     whole = CNNRegressor(**options).fit(rough.X, rough.y)
@@ -283,7 +253,7 @@ def test_warm_start(rough, options, tmp_path, steps):
     n_steps = len(steps)
     again.set_params(max_epochs=7).fit(rough.X, rough.y)
     assert 0 < len(steps) - n_steps < 16
-    assert_same(again, whole)
+    fits.assert_same(again, whole)
 
 
 def test_divergence_is_not_kept(rough, options, tmp_path):

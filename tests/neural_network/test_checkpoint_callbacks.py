@@ -15,25 +15,6 @@ from skorch.callbacks import (
 
 from skastro.nets import ConvNet
 from skastro.neural_network import CNNRegressor
-from skastro.neural_network._skorch import MapNet
-
-
-@pytest.fixture
-def interrupt(monkeypatch):
-    """Break off training in a step of some number, counted from now on."""
-    left = []
-    step = MapNet.train_step
-
-    def broken(self, batch, **fit_params):
-        if left:
-            left[0] -= 1
-            if not left[0]:
-                left.clear()
-                raise KeyboardInterrupt
-        return step(self, batch, **fit_params)
-
-    monkeypatch.setattr(MapNet, "train_step", broken)
-    return left.append
 
 
 class Memory(Callback):
@@ -50,21 +31,6 @@ class Memory(Callback):
         self.pair_ = (self.pair_[0] + 1, {"n": self.pair_[1]["n"] + 1})
         total = sum(self.seen_) + self.sum_.sum().item() + self.pair_[0] + self.pair_[1]["n"]
         net.optimizer_.param_groups[0]["lr"] = 0.1 / total
-
-
-def state(model):
-    """Weights and records of a fit."""
-    weights = [value.numpy() for value in model.net_.module_.state_dict().values()]
-    keys = ("epoch", "train_loss", "valid_loss", "lr")
-    return weights, [[epoch.get(key) for key in keys] for epoch in model.history_]
-
-
-def assert_same(one, other):
-    """Two fits are equal bit by bit."""
-    (weights, history), (other_weights, other_history) = state(one), state(other)
-    assert history == other_history
-    for a, b in zip(weights, other_weights, strict=True):
-        np.testing.assert_array_equal(a, b)
 
 
 CALLBACKS = {
@@ -85,7 +51,7 @@ CALLBACKS = {
 
 @pytest.mark.parametrize("epoch", [1, 2, 3])
 @pytest.mark.parametrize("name", CALLBACKS)
-def test_interrupted(name, epoch, rough, options, tmp_path, interrupt):
+def test_interrupted(name, epoch, rough, options, tmp_path, interrupt, fits):
     """The fit that goes on ends with the bits of the one that was not interrupted."""
     options |= {"schedule": None, "lr": 0.05, "max_epochs": 6, "net": ConvNet(2, 2)}
     options |= {"callbacks": [CALLBACKS[name]()]}
@@ -94,18 +60,18 @@ def test_interrupted(name, epoch, rough, options, tmp_path, interrupt):
     with pytest.raises(KeyboardInterrupt):
         CNNRegressor(checkpoint=tmp_path, **options).fit(rough.X, rough.y)
     again = CNNRegressor(checkpoint=tmp_path, **options).fit(rough.X, rough.y)
-    assert_same(again, whole)
+    fits.assert_same(again, whole)
     np.testing.assert_array_equal(again.predict(rough.X), whole.predict(rough.X))
     assert len(list(tmp_path.iterdir())) == 1
     assert whole.n_iter_ == (4 if "stopping" in name else 6)
 
 
-def test_callbacks_matter(rough, options):
+def test_callbacks_matter(rough, options, fits):
     """Each of them changes the fit, so that what it remembers is worth keeping."""
     options |= {"schedule": None, "lr": 0.05, "max_epochs": 6, "net": ConvNet(2, 2)}
-    plain = state(CNNRegressor(**options).fit(rough.X, rough.y))[0]
+    plain = fits.state(CNNRegressor(**options).fit(rough.X, rough.y))[0]
     for name, make in CALLBACKS.items():
-        changed = state(CNNRegressor(callbacks=[make()], **options).fit(rough.X, rough.y))[0]
+        changed = fits.state(CNNRegressor(callbacks=[make()], **options).fit(rough.X, rough.y))[0]
         assert any((a != b).any() for a, b in zip(plain, changed, strict=True)), name
 
 
@@ -122,14 +88,14 @@ def test_rates(rough, options, tmp_path, interrupt):
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])
-def test_finished_fit_with_the_best_weights(early_stopping, rough, options, tmp_path):
+def test_finished_fit_with_the_best_weights(early_stopping, rough, options, tmp_path, fits):
     """What a callback does to the weights after the last epoch is in the file."""
     stopping = EarlyStopping("train_loss", patience=2, load_best=True, lower_is_better=False)
     options |= {"callbacks": [stopping], "schedule": None, "lr": 0.1, "max_epochs": 9}
     options |= {"early_stopping": early_stopping, "patience": 100}
     first = CNNRegressor(checkpoint=tmp_path, **options).fit(rough.X, rough.y)
     restored = CNNRegressor(checkpoint=tmp_path, **options).fit(rough.X, rough.y)
-    assert_same(restored, first)
+    fits.assert_same(restored, first)
     np.testing.assert_array_equal(restored.predict(rough.X), first.predict(rough.X))
     losses = [epoch["train_loss"] for epoch in first.history_]
     assert len(losses) == 3
@@ -155,7 +121,7 @@ def test_checkpoint_of_skorch(rough, options, record, tmp_path):
         assert value.equal(expected[name])
 
 
-def test_checkpoint_of_skorch_goes_on(rough, options, tmp_path, interrupt):
+def test_checkpoint_of_skorch_goes_on(rough, options, tmp_path, interrupt, fits):
     """After an interruption it still knows which epoch was the best."""
     options |= {"early_stopping": True, "max_epochs": 6, "lr": 0.3, "schedule": None}
 
@@ -168,7 +134,7 @@ def test_checkpoint_of_skorch_goes_on(rough, options, tmp_path, interrupt):
     interrupt(17)
     with pytest.raises(KeyboardInterrupt):
         fit("broken")
-    assert_same(fit("broken"), whole)
+    fits.assert_same(fit("broken"), whole)
     kept = [torch.load(tmp_path / n / "params.pt", weights_only=True) for n in ("whole", "broken")]
     assert all(kept[0][name].equal(kept[1][name]) for name in kept[0])
 

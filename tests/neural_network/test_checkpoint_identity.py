@@ -15,39 +15,6 @@ from skastro.exceptions import CheckpointWarning
 from skastro.nets import ConvNet
 from skastro.neural_network import CNNRegressor
 from skastro.neural_network._checkpoint import CheckpointFile
-from skastro.neural_network._skorch import MapNet
-
-
-@pytest.fixture
-def interrupt(monkeypatch):
-    """Break off training in a step of some number, counted from now on."""
-    left = []
-    step = MapNet.train_step
-
-    def broken(self, batch, **fit_params):
-        if left:
-            left[0] -= 1
-            if not left[0]:
-                left.clear()
-                raise KeyboardInterrupt
-        return step(self, batch, **fit_params)
-
-    monkeypatch.setattr(MapNet, "train_step", broken)
-    return left.append
-
-
-@pytest.fixture
-def steps(monkeypatch):
-    """Numbers of training steps, grown as they are taken."""
-    taken = []
-    step = MapNet.train_step
-
-    def counted(self, batch, **fit_params):
-        taken.append(len(batch[0]))
-        return step(self, batch, **fit_params)
-
-    monkeypatch.setattr(MapNet, "train_step", counted)
-    return taken
 
 
 def weights(model):
