@@ -1,5 +1,7 @@
 """Load maps from files: each ``load_*`` function returns a Bunch of maps, targets and groups."""
 
+from ._cmd import load_cmd
+from ._cmd_files import cmd_files
 from ._reionization import load_reionization_slices
 
-__all__ = ["load_reionization_slices"]
+__all__ = ["cmd_files", "load_cmd", "load_reionization_slices"]

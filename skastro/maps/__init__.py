@@ -2,6 +2,7 @@
 
 from ._checks import check_maps, checked_chunks
 from ._lazy import LazyMaps, open_maps
+from ._stack import stack_channels
 from ._transformer import InvertibleMixin, MapTransformer
 
 __all__ = [
@@ -11,4 +12,5 @@ __all__ = [
     "check_maps",
     "checked_chunks",
     "open_maps",
+    "stack_channels",
 ]

@@ -28,3 +28,21 @@ def fake_folder(tmp_path):
     for seed in (7, 12):
         write_slices(tmp_path / f"reion_slices_seed{seed:04d}.h5", seed)
     return tmp_path
+
+
+@pytest.fixture
+def write_cmd(tmp_path):
+    """Write files of CMD as small as wanted; returns the arrays by field, and the table."""
+
+    def write(fields=("Mgas", "HI"), n=8, n_simulations=6, suite="IllustrisTNG", set_name="LH"):
+        rng = np.random.default_rng(n_simulations)
+        arrays = {}
+        for field in fields:
+            arrays[field] = rng.random((15 * n_simulations, n, n), dtype=np.float32)
+            np.save(tmp_path / f"Maps_{field}_{suite}_{set_name}_z=0.00.npy", arrays[field])
+        low, high = [0.1, 0.6, 0.25, 0.25, 0.5, 0.5], [0.5, 1.0, 4.0, 4.0, 2.0, 2.0]
+        table = rng.uniform(low, high, (n_simulations, 6)).round(5)
+        np.savetxt(tmp_path / f"params_{set_name}_{suite}.txt", table, fmt="%.5f")
+        return arrays, table
+
+    return write
