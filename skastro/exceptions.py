@@ -5,6 +5,7 @@ __all__ = [
     "DatasetFormatError",
     "DatasetNotFoundError",
     "DivergenceError",
+    "LeakageWarning",
     "MapShapeError",
     "MapSourceError",
 ]
@@ -32,3 +33,11 @@ class DivergenceError(ArithmeticError):
 
 class CheckpointWarning(UserWarning):
     """A checkpoint could not be written, or the one that was found could not be read."""
+
+
+class LeakageWarning(UserWarning):
+    """Training and test data are not independent, so that scores are too good.
+
+    The remedy is a split that keeps what shares its origin, such as the maps of one simulation,
+    on one side: ``sklearn.model_selection.GroupKFold`` or ``GroupShuffleSplit``.
+    """

@@ -1,5 +1,6 @@
-"""Estimators that average: over the slices of a cube."""
+"""Estimators that average: over the slices of a cube, over nets from several seeds."""
 
+from ._deep_ensemble import DeepEnsembleRegressor
 from ._slices import SliceClassifier, SliceRegressor
 
-__all__ = ["SliceClassifier", "SliceRegressor"]
+__all__ = ["DeepEnsembleRegressor", "SliceClassifier", "SliceRegressor"]
