@@ -1,0 +1,15 @@
+"""Scores of the field, beside those of scikit-learn."""
+
+from ._aggregate import aggregate_by_group
+from ._coverage import coverage
+from ._reduced_chi2 import reduced_chi2
+from ._relative_error import relative_error
+from ._report import recovery_report
+
+__all__ = [
+    "aggregate_by_group",
+    "coverage",
+    "recovery_report",
+    "reduced_chi2",
+    "relative_error",
+]

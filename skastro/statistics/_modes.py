@@ -1,0 +1,131 @@
+"""Fourier modes of a periodic box, sorted into bins of wavenumber."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+# Modes on an edge fall into the upper bin whichever way the edge is rounded.
+_TOLERANCE = 1e-9
+WINDOWS = {"ngp": 1, "cic": 2, "tsc": 3}
+
+
+class BinnedModes(NamedTuple):
+    """Modes of a real Fourier transform, in the order of their bins.
+
+    Attributes
+    ----------
+    order : ndarray of int
+        Positions of the modes in the flattened transform, bin after bin.
+    bounds : list of tuple of int
+        Start and stop of each bin in `order`.
+    factors : ndarray of float
+        What to multiply the squared modes by so that their sum over a bin is P(k).
+    k, n_modes, edges : ndarray
+        Mean wavenumber and number of modes of each bin, and its edges.
+    """
+
+    order: np.ndarray
+    bounds: list
+    factors: np.ndarray
+    k: np.ndarray
+    n_modes: np.ndarray
+    edges: np.ndarray
+
+
+def mode_grid(spatial, lengths):
+    """Wavenumber and multiplicity of the modes that ``rfftn`` returns, flattened.
+
+    Parameters
+    ----------
+    spatial : tuple of int
+        Cells along each axis.
+    lengths : ndarray of shape (dim,)
+        Length of the box along each axis.
+
+    Returns
+    -------
+    k : ndarray
+        Wavenumber 2 pi n / L of each mode.
+    multiplicity : ndarray of int
+        2 where the mode stands for its complex conjugate as well, else 1.
+    """
+    last = len(spatial) - 1
+    squares = np.zeros(())
+    for axis, (size, length) in enumerate(zip(spatial, lengths, strict=True)):
+        frequencies = np.fft.rfftfreq if axis == last else np.fft.fftfreq
+        one = (2 * np.pi * frequencies(size, length / size)) ** 2
+        squares = squares[..., None] + one
+    multiplicity = np.full(squares.shape, 2)
+    multiplicity[..., 0] = 1
+    if spatial[-1] % 2 == 0:
+        multiplicity[..., -1] = 1
+    return np.sqrt(squares).ravel(), multiplicity.ravel()
+
+
+def default_range(spatial, lengths):
+    """Least wavenumber of a box, and the least of the Nyquist wavenumbers of its axes.
+
+    Parameters
+    ----------
+    spatial : tuple of int
+        Cells along each axis; of two or more on one axis at least.
+    lengths : ndarray of shape (dim,)
+        Length of the box along each axis.
+
+    Returns
+    -------
+    low, high : float
+        The two wavenumbers.
+    """
+    sizes = np.asarray(spatial)
+    varies = sizes > 1
+    return 2 * np.pi / lengths[varies].max(), np.pi * (sizes / lengths)[varies].min()
+
+
+def bin_modes(spatial, lengths, edges, window=None):
+    """Sort the modes of a box into bins; a bin without modes is joined to the one below.
+
+    Parameters
+    ----------
+    spatial : tuple of int
+        Cells along each axis.
+    lengths : ndarray of shape (dim,)
+        Length of the box along each axis.
+    edges : ndarray of shape (n_bins + 1,)
+        Edges of the bins; the last bin holds its upper edge, the others their lower one.
+    window : {"ngp", "cic", "tsc"}, default=None
+        Mass assignment to divide out.
+
+    Returns
+    -------
+    BinnedModes or None
+        The bins; None if no mode is within the edges.
+    """
+    k, multiplicity = mode_grid(spatial, lengths)
+    bins = np.searchsorted(edges * (1 - _TOLERANCE), k, side="right") - 1
+    bins = np.minimum(bins, len(edges) - 2)
+    bins[(k == 0) | (k > edges[-1] * (1 + _TOLERANCE))] = -1
+    order = np.flatnonzero(bins >= 0)
+    if not len(order):
+        return None
+    order = order[np.argsort(bins[order], kind="stable")]
+    found, starts, inverse = np.unique(bins[order], return_index=True, return_inverse=True)
+    stops = [*starts[1:], len(order)]
+    edges = np.append(edges[found], edges[-1])
+    weights = multiplicity[order]
+    n_modes = np.bincount(inverse, weights)
+    mean_k = np.bincount(inverse, weights * k[order]) / n_modes
+    factors = weights / n_modes[inverse] * np.prod(lengths) / float(np.prod(spatial)) ** 2
+    if window is not None:
+        factors = factors / _window(spatial)[order] ** (2 * WINDOWS[window])
+    bounds = list(zip(starts.tolist(), map(int, stops), strict=True))
+    return BinnedModes(order, bounds, factors, mean_k, n_modes.astype(np.int64), edges)
+
+
+def _window(spatial):
+    """Fourier transform of one cell, at the modes that ``rfftn`` returns."""
+    window = np.ones(())
+    for axis, size in enumerate(spatial):
+        frequencies = np.fft.rfftfreq if axis == len(spatial) - 1 else np.fft.fftfreq
+        window = window[..., None] * np.sinc(frequencies(size))
+    return window.ravel()

@@ -1,0 +1,56 @@
+"""Summary statistics in the parts of scikit-learn that stand around them."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.linear_model import RidgeCV
+from sklearn.model_selection import GroupKFold, cross_val_score
+from sklearn.pipeline import make_pipeline, make_union
+from sklearn.preprocessing import StandardScaler
+
+from skastro.maps import open_maps
+from skastro.preprocessing import SignedLog
+from skastro.statistics import Moments, PowerSpectrum
+
+RNG = np.random.default_rng(0)
+AMPLITUDE = RNG.uniform(1, 3, size=60)
+SHAPES = [(60, 8, 9), (60, 2, 8, 9), (60, 2, 7, 8, 9)]
+
+
+def maps(shape):
+    """Log-normal maps, wider where the amplitude is greater."""
+    return np.exp(AMPLITUDE.reshape(-1, *(1,) * (len(shape) - 1)) * RNG.normal(size=shape))
+
+
+def baseline():
+    """The pipeline that the documentation shows."""
+    return make_pipeline(
+        SignedLog(mode="floor"),
+        make_union(PowerSpectrum(4, log=True, cross=True), Moments()),
+        StandardScaler(),
+        RidgeCV(np.logspace(-3, 3, 7)),
+    )
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_baseline(shape):
+    """Power spectrum and moments together make a ridge regression, from arrays and files."""
+    X, groups = maps(shape), np.arange(60) // 3
+    model = baseline().fit(X, AMPLITUDE)
+    union = model[1]
+    features = union.transform(model[0].transform(X))
+    assert features.shape == (60, len(union.get_feature_names_out()))
+    assert union.get_feature_names_out()[0].startswith("powerspectrum__log10 P(0,0) k=")
+    scores = cross_val_score(baseline(), X, AMPLITUDE, groups=groups, cv=GroupKFold(4))
+    assert scores.min() > 0.75
+    lazy = clone(model).fit(open_maps(X.astype("float32")), AMPLITUDE)
+    np.testing.assert_array_equal(lazy.predict(open_maps(X)), model.predict(X))
+
+
+def test_pandas_output():
+    """Features become columns with their names."""
+    pytest.importorskip("pandas")
+    X = maps(SHAPES[1])
+    frame = Moments().set_output(transform="pandas").fit_transform(X)
+    assert list(frame.columns[:2]) == ["mean(0)", "std(0)"]
+    np.testing.assert_array_equal(frame.to_numpy(), Moments().fit_transform(X))
