@@ -3,6 +3,9 @@
 import torch
 from torch import nn
 
+from ..exceptions import MapShapeError
+from ._circular import CircularPad
+
 ACTIVATIONS = {
     "elu": nn.ELU,
     "gelu": nn.GELU,
@@ -141,3 +144,169 @@ def dense_head(n_inputs, hidden_layer_sizes, n_outputs, *, activation, dropout, 
         n_inputs = size
     layers.append(nn.Linear(n_inputs, n_outputs))
     return nn.Sequential(*layers)
+
+
+def convolution(
+    n_channels,
+    n_filters,
+    kernel_size,
+    *,
+    dim,
+    stride=1,
+    padding=None,
+    padding_mode="zeros",
+    groups=1,
+    batch_norm=False,
+    bias=None,
+    activation=nn.ReLU,
+):
+    """A convolution with its padding, normalization and activation.
+
+    Parameters
+    ----------
+    n_channels, n_filters : int
+        Channels that come in and go out.
+    kernel_size : int or tuple of int
+        Cells of a kernel along each axis.
+    dim : {1, 2, 3}
+        Number of spatial axes.
+    stride : int, default=1
+        Cells from one place of the kernel to the next.
+    padding : int, default=None
+        Cells added at both ends of each axis; None takes half the kernel, which keeps the size
+        where the kernel is odd.
+    padding_mode : {"zeros", "circular"}, default="zeros"
+        What lies beyond the edge.
+    groups : int, default=1
+        Groups of channels that do not see each other.
+    batch_norm : bool, default=False
+        Whether the output is normalized over the batch.
+    bias : bool, default=None
+        Whether there is a bias; None takes one where nothing is normalized.
+    activation : callable or None, default=torch.nn.ReLU
+        Makes the activation.
+
+    Returns
+    -------
+    list of torch.nn.Module
+        The layers, in their order.
+    """
+    if padding is None:
+        padding = kernel_size // 2
+    layers = []
+    if padding and padding_mode == "circular":
+        layers.append(CircularPad(padding, padding))
+        padding = 0
+    bias = not batch_norm if bias is None else bias
+    layers.append(
+        CONVOLUTIONS[dim](
+            n_channels, n_filters, kernel_size, stride, padding, groups=groups, bias=bias
+        )
+    )
+    if batch_norm:
+        layers.append(BATCH_NORMS[dim](n_filters))
+    if activation is not None:
+        layers.append(activation())
+    return layers
+
+
+def padded_max_pool(dim, stride, padding_mode):
+    """Greatest value of three cells along each axis, at every cell or at every second one.
+
+    Parameters
+    ----------
+    dim : {1, 2, 3}
+        Number of spatial axes.
+    stride : int
+        Cells from one place to the next; 1 keeps the size, 2 halves it, rounded up.
+    padding_mode : {"zeros", "circular"}
+        What lies beyond the edge: nothing, or the other side.
+
+    Returns
+    -------
+    list of torch.nn.Module
+        The layers, in their order.
+    """
+    pool = POOLINGS["max"][dim]
+    if padding_mode == "circular":
+        return [CircularPad(1, 1), pool(3, stride)]
+    return [pool(3, stride, padding=1)]
+
+
+STEMS = ("imagenet", "small")
+
+
+def first_layers(n_channels, n_filters, kind, *, dim, padding_mode, batch_norm):
+    """The first convolution of a deep net.
+
+    Parameters
+    ----------
+    n_channels, n_filters : int
+        Channels that come in and go out.
+    kind : {"imagenet", "small"}
+        A kernel of 7 with stride 2 and pooling, which divide the size by four; or a kernel of 3
+        that keeps it.
+    dim : {1, 2, 3}
+        Number of spatial axes.
+    padding_mode : {"zeros", "circular"}
+        What lies beyond the edge.
+    batch_norm : bool
+        Whether the output is normalized over the batch.
+
+    Returns
+    -------
+    list of torch.nn.Module
+        The layers, in their order.
+    """
+    kernel_size, stride = (7, 2) if kind == "imagenet" else (3, 1)
+    layers = convolution(
+        n_channels,
+        n_filters,
+        kernel_size,
+        dim=dim,
+        stride=stride,
+        padding_mode=padding_mode,
+        batch_norm=batch_norm,
+    )
+    return layers + (padded_max_pool(dim, 2, padding_mode) if kind == "imagenet" else [])
+
+
+def check_wrap(owner, spatial, width, padding_mode):
+    """Refuse feature maps that are too small to be continued periodically.
+
+    Parameters
+    ----------
+    owner : str
+        The net, named in the error.
+    spatial : sequence of int
+        Cells of the feature maps along each axis.
+    width : int
+        Cells that are added at both ends of each axis.
+    padding_mode : {"zeros", "circular"}
+        What lies beyond the edge. Zeros fit any map.
+
+    Raises
+    ------
+    MapShapeError
+        If an axis is shorter than what is added to it.
+    """
+    if padding_mode == "circular" and min(spatial) < width:
+        raise MapShapeError(
+            f"{owner}(padding_mode='circular') cannot wrap {width} cells around feature maps of "
+            f"size {tuple(spatial)}. Take larger maps, a net that shrinks them less, or "
+            f"padding_mode='zeros'."
+        )
+
+
+def he_normal_(module):
+    """Draw weights such that rectified layers keep the size of their input.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Its convolutions and linear layers are changed: weights, not biases, become normal with
+        variance 2 / (number of inputs), after He et al., ICCV (2015).
+    """
+    for layer in module.modules():
+        if isinstance(layer, (*CONVOLUTIONS.values(), nn.Linear)):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
