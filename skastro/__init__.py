@@ -21,9 +21,13 @@ __all__ = [
     "exceptions",
     "inspection",
     "maps",
+    "metrics",
+    "model_selection",
     "nets",
     "neural_network",
     "preprocessing",
+    "simulation",
+    "statistics",
     "utils",
 ]
 

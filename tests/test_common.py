@@ -4,6 +4,7 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skastro.nets import ConvNet
+from skastro.neural_network import CNNRegressor
 from skastro.utils import all_estimators
 
 # A map of the checks has few and odd numbers of cells, which default blocks do not divide. The
@@ -21,16 +22,26 @@ MINI_BATCHES = (
 ONE_TARGET = "targets of one number for each sample have one axis, as y has in scikit-learn"
 EXPECTED_FAILURES = {
     name: {"check_sample_weight_equivalence_on_dense_data": MINI_BATCHES}
-    for name in ("CNNClassifier", "CNNRegressor", "SliceClassifier", "SliceRegressor")
+    for name in (
+        "CNNClassifier",
+        "CNNRegressor",
+        "DeepEnsembleRegressor",
+        "SliceClassifier",
+        "SliceRegressor",
+    )
 } | {"TargetScaler": {"check_fit1d": ONE_TARGET}}
 
 
 def make(name, estimator_class):
-    """The estimator to check; slice estimators hold a net that is seeded."""
+    """The estimator to check; those that hold a net hold one that is seeded."""
     if name in ("SliceClassifier", "SliceRegressor"):
         inner = f"CNN{name.removeprefix('Slice')}"
         classes = dict(all_estimators())
         return estimator_class(make(inner, classes[inner]))
+    if name == "DeepEnsembleRegressor":
+        training = {"loss": "gaussian_nll", "lr": 0.02, "max_epochs": 20}
+        net = CNNRegressor(ConvNet(1, 4), **PARAMETERS["CNNRegressor"], **training)
+        return estimator_class(net, n_estimators=2, random_state=0)
     return estimator_class(**PARAMETERS.get(name, {}))
 
 

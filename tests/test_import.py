@@ -54,6 +54,8 @@ def lacks_documentation(thing):
         ("import skastro.maps", {"torch", "skorch", "matplotlib"}),
         ("import skastro.datasets", {"torch", "skorch", "matplotlib"}),
         ("import skastro.preprocessing", {"torch", "skorch", "matplotlib"}),
+        ("import skastro.statistics", {"torch", "skorch", "matplotlib"}),
+        ("import skastro.metrics", {"torch", "skorch", "matplotlib"}),
         ("from skastro.neural_network import *", {"matplotlib"}),
         ("from skastro.inspection import *", {"matplotlib"}),
     ],
