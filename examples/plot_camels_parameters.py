@@ -18,8 +18,11 @@ whose other maps it was trained on, and on maps of simulations that it has never
 
 (c) The protocol that holds: whole simulations for training, validation and test, statistics of
 the training part alone, logarithms, augmentation, a loss that learns errors; matter against all
-fields; an ensemble of networks. Every score stands beside predicting the mean and beside ridge
-regression on power spectra and moments.
+fields, one map against the 15 of a simulation, an ensemble of networks. Every score stands
+beside predicting the mean and beside ridge regression on power spectra and moments.
+
+(d) With ``--histories FOLDER``, the real star-formation rate histories of 1000 simulations each
+of IllustrisTNG and SIMBA, that come with the lectures of CAMELS.
 
 Run it with ``python examples/plot_camels_parameters.py``; mocks, fits and pictures go to the
 folder ``camels_output``. A run that was killed goes on where it stopped.
@@ -36,7 +39,7 @@ from rich.table import Table
 from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import RidgeCV
 from sklearn.metrics import mean_squared_error, r2_score
-from sklearn.model_selection import GroupShuffleSplit
+from sklearn.model_selection import GroupShuffleSplit, KFold
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import StandardScaler
 
@@ -46,7 +49,7 @@ from skastro.exceptions import LeakageWarning
 from skastro.inspection import ParameterRecoveryDisplay
 from skastro.metrics import aggregate_by_group, recovery_report
 from skastro.model_selection import PerGroupSplit
-from skastro.nets import AlexNet, ConvNet
+from skastro.nets import AlexNet, ConvNet, DenseNet
 from skastro.neural_network import CNNRegressor, Symmetries
 from skastro.preprocessing import FieldScaler, SignedLog
 from skastro.simulation import make_camels_like
@@ -88,13 +91,13 @@ def network(arguments, **parameters):
     return CNNRegressor(
         ConvNet(
             n_filters=arguments.filters,
+            batch_norm=True,
             activation="gelu",
             pooling="mean",
             readout="mean",
-            hidden_layer_sizes=(128,),
             padding_mode="circular",
         ),
-        loss="moments",
+        loss="gaussian_nll",
         lr=3e-3,
         batch_size=64,
         max_epochs=arguments.epochs,
@@ -232,10 +235,16 @@ def by_simulation(arguments, data, maps):
             else:
                 predicted = model.predict(X[test])
             record(name, test, predicted)
+            seconds = time.perf_counter() - start
             CONSOLE.print(
-                f"split {split}, {name}: mean R2 {per_map[name][-1].mean():.3f} "
-                f"({time.perf_counter() - start:.0f} s)"
+                f"split {split}, {name}: mean R2 {per_map[name][-1].mean():.3f} ({seconds:.0f} s)"
             )
+        for name, model in whole_boxes(arguments, validated).items():
+            boxes, labels = matter.reshape(-1, 15, *matter.shape[2:]), y[::15]
+            seen, unseen = np.unique(groups[train]), np.unique(groups[test])
+            model.fit(boxes[seen], labels[seen])
+            found = scores(labels[unseen], model.predict(boxes[unseen]))
+            per_simulation.setdefault(name, []).append(found)
     names = data.target_names
     note = f"{arguments.splits} splits by simulation, mean and standard deviation"
     show("(c) Latin hypercube, R2 of a map", per_map, names, note)
@@ -248,11 +257,52 @@ def by_simulation(arguments, data, maps):
     display.figure_.savefig(arguments.output / "parameter_recovery.png", dpi=150)
 
 
+def whole_boxes(arguments, validated):
+    """Models of a whole simulation, whose 15 maps are channels."""
+    net = network(arguments, **validated, batch_size=32, max_epochs=5 * arguments.epochs)
+    net.set_params(net__batch_norm=False, loss="squared_error")
+    return {
+        "power spectrum + ridge, matter, 15 maps at once": power_spectrum_and_ridge(),
+        "network, matter, 15 maps at once": with_logarithm(net),
+    }
+
+
+def histories(arguments):
+    """Part (d): real star-formation rate histories of CAMELS, one signal for each simulation."""
+    names = ["Omega_m", "sigma_8", "A_SN1", "A_AGN1", "A_SN2", "A_AGN2"]
+    net = CNNRegressor(
+        DenseNet((128, 128), activation="gelu"),
+        loss="gaussian_nll",
+        lr=3e-3,
+        max_epochs=80,
+        checkpoint=arguments.output / "fits",
+        n_threads=1,
+    )
+    models = {
+        "predicting the mean": DummyRegressor(),
+        "ridge": make_pipeline(
+            SignedLog(mode="floor"), StandardScaler(), RidgeCV(np.geomspace(1e-3, 1e3, 13))
+        ),
+        "dense network": with_logarithm(net).set_params(cnnregressor__random_state=0),
+        "ensemble of 5": DeepEnsembleRegressor(with_logarithm(net), 5, random_state=0),
+    }
+    for suite in ("IllustrisTNG", "SIMBA"):
+        X = np.load(arguments.histories / f"ML_lectures_SFRH_{suite}.npy")
+        y = np.loadtxt(arguments.histories / f"ML_lectures_params_{suite}.txt")
+        rows = {name: [] for name in models}
+        for train, test in KFold(5, shuffle=True, random_state=0).split(X):
+            for name, model in models.items():
+                predicted = model.fit(X[train], y[train]).predict(X[test])
+                rows[name].append(scores(y[test], predicted))
+        show(f"(d) Star-formation histories of {suite}, R2", rows, names, "5 folds of simulations")
+
+
 def main():
     """Run the three parts."""
     parser = argparse.ArgumentParser(description="Parameters of CAMELS maps.")
     parser.add_argument("--output", type=Path, default=Path("camels_output"))
     parser.add_argument("--data", type=Path, help="folder with the CAMELS Multifield Dataset")
+    parser.add_argument("--histories", type=Path, help="folder with ML_lectures_SFRH_*.npy")
     parser.add_argument("--parts", default="abc", help="which of the parts, such as ac")
     parser.add_argument("--simulations", type=int, default=100, help="mocks of the hypercube")
     parser.add_argument("--cells", type=int, default=32, help="cells of a mock along a side")
@@ -261,7 +311,7 @@ def main():
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--published-epochs", type=int, default=40)
     parser.add_argument("--leak-simulations", type=int, default=60)
-    parser.add_argument("--leak-epochs", type=int, default=40)
+    parser.add_argument("--leak-epochs", type=int, default=30)
     parser.add_argument("--splits", type=int, default=2)
     parser.add_argument("--members", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=1)
@@ -277,6 +327,8 @@ def main():
         leak(arguments, data, maps)
     if "c" in arguments.parts:
         by_simulation(arguments, data, maps)
+    if arguments.histories is not None:
+        histories(arguments)
 
 
 if __name__ == "__main__":
