@@ -181,40 +181,75 @@ def load_cmd(
     maps = _open(arrays, request, per_simulation, table)
 
     kept = _check_simulations(simulations, len(per_row))
-    groups = np.repeat(kept, per_simulation)
-    map_index = np.tile(np.arange(per_simulation), len(kept))
     if simulations is not None:
-        maps = maps[groups * per_simulation + map_index]
+        within = np.arange(per_simulation)
+        maps = maps[(kept[:, np.newaxis] * per_simulation + within).ravel()]
     if return_X_y:
-        return maps, per_row[groups]
+        return maps, np.repeat(per_row[kept], per_simulation, axis=0)
 
-    box_size = BOX_SIZE_MPC_H / HUBBLE
     if table.seeds is not None:
         phases = table.seeds
     elif request.set_name in _SAME_PHASES:
         phases = np.zeros(len(per_row), dtype=np.int64)
     else:
         phases = np.arange(len(per_row))
-    unit = "unit2d" if kind == "maps" else "unit3d"
-    return Bunch(
-        maps=maps,
-        target=per_row[groups],
-        target_names=np.array(PARAMETER_NAMES[: per_row.shape[1]]),
-        all_parameters=table.values[groups],
-        all_parameter_names=list(table.names),
-        groups=groups,
-        map_index=map_index,
-        initial_conditions=phases[groups],
+    return cmd_bunch(
+        maps,
+        kept,
+        target=per_row,
+        all_parameters=(list(table.names), table.values),
+        initial_conditions=phases,
         field_names=request.fields,
-        units=[getattr(FIELDS[name], unit) for name in request.fields],
         redshift=float(redshift),
-        box_size=box_size,
-        cell_size=box_size / maps.shape[-1],
-        hubble=HUBBLE,
         suite=request.suite,
         set=request.set_name,
         DESCR=_DESCR.read_text(encoding="utf-8"),
         filenames=[str(path) for path in (*arrays, table_path)],
+    )
+
+
+def cmd_bunch(maps, simulations, *, target, all_parameters, initial_conditions, **described):
+    """Put maps and what is known of their simulations together.
+
+    Parameters
+    ----------
+    maps : ndarray or LazyMaps of shape (n_samples, n_fields, *spatial)
+        Maps or grids, equally many of each simulation.
+    simulations : ndarray of int
+        Numbers of the simulations that the maps are of, in their order.
+    target : ndarray of shape (n_simulations, n_parameters)
+        Parameters of all simulations of the set.
+    all_parameters : tuple of list of str and ndarray of shape (n_simulations, n_columns)
+        Names and values of the whole table.
+    initial_conditions : ndarray of int, of shape (n_simulations,)
+        Equal where simulations share their phases.
+    **described : object
+        Further entries, `field_names` among them.
+
+    Returns
+    -------
+    sklearn.utils.Bunch
+        As `load_cmd` returns.
+    """
+    per_simulation = len(maps) // len(simulations)
+    groups = np.repeat(simulations, per_simulation)
+    names, values = all_parameters
+    box_size = BOX_SIZE_MPC_H / HUBBLE
+    unit = "unit2d" if maps.ndim == 4 else "unit3d"
+    return Bunch(
+        maps=maps,
+        target=target[groups],
+        target_names=np.array(PARAMETER_NAMES[: target.shape[1]]),
+        all_parameters=values[groups],
+        all_parameter_names=names,
+        groups=groups,
+        map_index=np.tile(np.arange(per_simulation), len(simulations)),
+        initial_conditions=initial_conditions[groups],
+        units=[getattr(FIELDS[name], unit) for name in described["field_names"]],
+        box_size=box_size,
+        cell_size=box_size / maps.shape[-1],
+        hubble=HUBBLE,
+        **described,
     )
 
 

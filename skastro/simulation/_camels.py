@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.utils import Bunch, check_random_state
+from sklearn.utils import check_random_state
 
 from ..datasets import load_cmd
+from ..datasets._cmd import cmd_bunch
 from ..datasets._cmd_format import (
     BOX_SIZE_MPC_H,
     FIDUCIAL,
@@ -181,22 +182,15 @@ def _in_memory(set_name, fields, table, boxes, grid):
         maps.reshape(len(table), MAPS_PER_SIMULATION, *maps.shape[1:]), boxes, strict=True
     ):
         part[...] = box.swapaxes(0, 1)
-    groups = np.repeat(np.arange(len(table)), MAPS_PER_SIMULATION)
-    return Bunch(
-        maps=maps,
-        target=table[groups],
-        target_names=np.array(PARAMETER_NAMES),
-        all_parameters=table[groups],
-        all_parameter_names=list(PARAMETER_NAMES),
-        groups=groups,
-        map_index=np.tile(np.arange(MAPS_PER_SIMULATION), len(table)),
-        initial_conditions=np.zeros_like(groups) if set_name in FIXED_SETS else groups.copy(),
+    numbers = np.arange(len(table))
+    return cmd_bunch(
+        maps,
+        numbers,
+        target=table,
+        all_parameters=(list(PARAMETER_NAMES), table),
+        initial_conditions=np.zeros_like(numbers) if set_name in FIXED_SETS else numbers,
         field_names=fields,
-        units=[FIELDS[field].unit2d for field in fields],
         redshift=0.0,
-        box_size=BOX_SIZE_MPC_H / HUBBLE,
-        cell_size=BOX_SIZE_MPC_H / HUBBLE / grid.n_cells,
-        hubble=HUBBLE,
         suite=SUITE,
         set=set_name,
         DESCR=_DESCR.read_text(encoding="utf-8"),
