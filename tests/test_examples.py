@@ -36,7 +36,17 @@ def test_camels_parameters(tmp_path):
     pytest.importorskip("matplotlib")
     pytest.importorskip("colossus")
     script = EXAMPLES / "plot_camels_parameters.py"
-    options = ["--cells", "16", "--simulations", "40", "--fields", "Mgas", "Mtot", "--filters", "4"]
+    options = [
+        "--cells",
+        "16",
+        "--simulations",
+        "40",
+        "--fields",
+        "Mstar",
+        "Mtot",
+        "--filters",
+        "4",
+    ]
     options += ["--epochs", "1", "--published-epochs", "1", "--leak-epochs", "1", "--members", "2"]
     options += ["--leak-simulations", "10", "--splits", "1", "--output", tmp_path]
     outputs = []
@@ -49,10 +59,16 @@ def test_camels_parameters(tmp_path):
             env=os.environ | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"},
         )
         assert run.returncode == 0, run.stderr
-        results = [line for line in run.stdout.splitlines() if "epochs in" not in line]
-        outputs.append(re.sub(r"\(\d+ s\)", "", "\n".join(results)))
-    assert outputs[0] == outputs[1]
+        outputs.append(run.stdout)
+    trained = ["epochs in" in output for output in outputs]
+    assert trained == [True, False]
+    results = [
+        [re.sub(r"\(\d+ s\)", "", line) for line in output.splitlines() if "epochs in" not in line]
+        for output in outputs
+    ]
+    assert results[0] == results[1]
     for name in ("predicting the mean", "AlexNet", "ridge", "ensemble of 2, all fields"):
         assert name in outputs[0]
+    assert "Variance of the targets 0.0980" in outputs[0]
     assert "make 86 % of it" in outputs[0]
     assert (tmp_path / "parameter_recovery.png").read_bytes().startswith(b"\x89PNG")

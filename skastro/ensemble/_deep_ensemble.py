@@ -14,7 +14,7 @@ from ..maps import check_maps
 from ..neural_network import CNNRegressor
 from ..neural_network._targets import regression_loss
 from ..neural_network._torch import draw_seed
-from ..utils import as_numpy, final_fit_params
+from ..utils import as_numpy, inner_fit_params
 from ..utils._params import HasMethods, Interval
 
 
@@ -145,6 +145,7 @@ class DeepEnsembleRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             cannot use.
         """
         self._validate_params()
+        vars(self).pop("estimators_", None)
         name = type(self).__name__
         if y is None:
             raise ValueError(
@@ -156,13 +157,7 @@ class DeepEnsembleRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
                 f"The 'estimator' parameter of {name} must be a regressor, such as CNNRegressor, "
                 f"or a pipeline that ends in one. Got {estimator!r} instead."
             )
-        params = final_fit_params(estimator, sample_weight=sample_weight)
-        if sample_weight is not None and not params:
-            raise ValueError(
-                f"The 'estimator' parameter of {name} is {estimator!r}, whose fit takes no "
-                f"sample_weight. Leave sample_weight out, or take another estimator."
-            )
-        params |= final_fit_params(estimator, groups=groups)
+        params = inner_fit_params(name, estimator, sample_weight, groups)
         X = as_numpy(check_maps(self, X, reset=True, min_samples=2))
         check_consistent_length(X, y, sample_weight, groups)
         seed = draw_seed(self.random_state)
@@ -290,8 +285,10 @@ def _has_std(member):
     """Whether the last step of a fitted member predicts standard deviations."""
     while isinstance(member, Pipeline):
         member = member.steps[-1][1]
+    if isinstance(member, DeepEnsembleRegressor):
+        return _has_std(member.estimators_[0])
     if isinstance(member, CNNRegressor):
-        return regression_loss(member.loss).outputs_per_target == 2
+        return regression_loss(member._fitted_loss).outputs_per_target == 2
     return "return_std" in signature(member.predict).parameters
 
 

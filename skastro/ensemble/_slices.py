@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from ..maps import check_maps
 from ..neural_network import CNNClassifier, CNNRegressor
 from ..preprocessing import CubeSlicer
-from ..utils import final_fit_params
+from ..utils import inner_fit_params
 from ..utils._params import HasMethods
 
 _CHUNK_BYTES = 1 << 28
@@ -65,14 +65,8 @@ class _SliceEstimator(MetaEstimatorMixin, BaseEstimator):
         self.grid_ = self.slicer_.grid(X.shape[1:])
         estimator = self._default() if self.estimator is None else clone(self.estimator)
         weight = None if sample_weight is None else self._repeat(sample_weight)
-        weights = final_fit_params(estimator, sample_weight=weight)
-        if sample_weight is not None and not weights:
-            raise ValueError(
-                f"The 'estimator' parameter of {name} is {estimator!r}, whose fit takes no "
-                f"sample_weight. Leave sample_weight out, or take another estimator."
-            )
         groups = self._repeat(np.arange(len(X)) if groups is None else groups)
-        params = weights | final_fit_params(estimator, groups=groups)
+        params = inner_fit_params(name, estimator, weight, groups)
         with config_context(enable_metadata_routing=False):
             self.estimator_ = estimator.fit(self.slicer_.cut(X), self._repeat(y), **params)
         return self

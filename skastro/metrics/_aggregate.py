@@ -3,8 +3,9 @@
 from numbers import Real
 
 import numpy as np
-from sklearn.utils import Bunch, column_or_1d
+from sklearn.utils import Bunch
 
+from ..utils import check_groups
 from ._checks import check_targets
 
 
@@ -14,8 +15,9 @@ def aggregate_by_group(groups, y_true, y_pred, y_std=None, *, correlation=1.0):
     The samples of a group, such as the maps of one simulation, have one truth, so their mean
     prediction is an estimate of it. Their errors are not independent: with equal correlation
     :math:`\rho` between any two of n samples of mean squared error
-    :math:`\overline{\sigma^2}`, the mean has the error
-    :math:`\sqrt{\overline{\sigma^2}\,[\rho + (1 - \rho) / n]}`.
+    :math:`\overline{\sigma^2}`, the error of the mean is at most
+    :math:`\sqrt{\overline{\sigma^2}\,[\rho + (1 - \rho) / n]}`, and is equal to it where all
+    errors are equally large.
 
     Parameters
     ----------
@@ -67,7 +69,7 @@ def aggregate_by_group(groups, y_true, y_pred, y_std=None, *, correlation=1.0):
         )
     flat = np.ndim(y_true) == 1
     y_true, y_pred, *rest = check_targets("aggregate_by_group", y_true, y_pred, y_std)
-    groups = column_or_1d(groups)
+    groups = check_groups(groups, "aggregate_by_group")
     if len(groups) != len(y_true):
         raise ValueError(
             f"aggregate_by_group takes one group for each sample; got {len(groups)} groups and "

@@ -33,7 +33,9 @@ def check_targets(owner, y_true, y_pred, y_std=None):
         named["y_std"] = y_std
     checked = []
     for name, values in named.items():
-        array = check_array(values, dtype=np.float64, ensure_2d=False, input_name=name)
+        array = check_array(
+            values, dtype=np.float64, ensure_2d=False, input_name=name, estimator=owner
+        )
         checked.append(array[:, None] if array.ndim == 1 else array)
     for name, array in zip(named, checked, strict=True):
         if array.shape != checked[0].shape:
@@ -89,9 +91,11 @@ def average(owner, values, sample_weight, multioutput):
     if isinstance(multioutput, str) and multioutput in _AVERAGES:
         return outputs if multioutput == "raw_values" else float(outputs.mean())
     weights = np.asarray(multioutput)
-    if weights.dtype.kind not in "fiu" or weights.shape != outputs.shape or not weights.any():
+    numbers = weights.dtype.kind in "fiu" and weights.shape == outputs.shape
+    if not numbers or not (weights >= 0).all() or not 0 < weights.sum() < np.inf:
         raise ValueError(
             f"The 'multioutput' parameter of {owner} must be one of {', '.join(_AVERAGES)} or "
-            f"{len(outputs)} weights. Got {multioutput!r} instead."
+            f"{len(outputs)} finite weights, none negative and not all zero. Got "
+            f"{multioutput!r} instead."
         )
     return float(np.average(outputs, weights=weights))

@@ -7,6 +7,7 @@ from ._aggregate import aggregate_by_group
 from ._checks import check_targets
 from ._coverage import coverage
 from ._reduced_chi2 import reduced_chi2
+from ._relative_error import relative_error
 
 
 def recovery_report(y_true, y_pred, y_std=None, *, groups=None, target_names=None):
@@ -24,7 +25,7 @@ def recovery_report(y_true, y_pred, y_std=None, *, groups=None, target_names=Non
         Simulation of each sample. With it, `aggregate_by_group` averages the predictions of
         each simulation, and these are scored as well.
     target_names : sequence of str, default=None
-        Names of the outputs; by default the columns of a DataFrame `y_true`, or
+        Names of the outputs; by default those of a pandas `y_true`, or
         "target 0", "target 1", ....
 
     Returns
@@ -75,13 +76,17 @@ def recovery_report(y_true, y_pred, y_std=None, *, groups=None, target_names=Non
 
     names = named_targets("recovery_report", y_true, target_names)
     truth, pred, *std = check_targets("recovery_report", y_true, y_pred, y_std)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        relative = (abs(pred - truth) / abs(truth)).mean(axis=0)
+    relative = np.full(truth.shape[1], np.nan)
+    defined = truth.all(axis=0)
+    if defined.any():
+        relative[defined] = relative_error(
+            truth[:, defined], pred[:, defined], multioutput="raw_values"
+        )
     columns = {
         "r2": r2(truth, pred),
         "rmse": root_mean_squared_error(truth, pred, multioutput="raw_values"),
         "rmse_of_mean": truth.std(axis=0),
-        "relative_error": np.where((truth == 0).any(axis=0), np.nan, relative),
+        "relative_error": relative,
     }
     if std:
         for score in (reduced_chi2, coverage):
@@ -140,7 +145,7 @@ def named_targets(owner, y_true, target_names=None):
     shape = np.shape(y_true)
     n_outputs = shape[1] if len(shape) == 2 else 1
     if target_names is None:
-        target_names = getattr(y_true, "columns", [f"target {i}" for i in range(n_outputs)])
+        target_names = _own_names(y_true, n_outputs)
     names = [target_names] if isinstance(target_names, str) else [str(n) for n in target_names]
     if len(names) != n_outputs:
         raise ValueError(
@@ -148,3 +153,12 @@ def named_targets(owner, y_true, target_names=None):
             f"output. Got {target_names!r} instead."
         )
     return names
+
+
+def _own_names(y_true, n_outputs):
+    """Names that a DataFrame or a Series carries, or numbers."""
+    if hasattr(y_true, "columns"):
+        return y_true.columns
+    if getattr(y_true, "name", None) is not None:
+        return [y_true.name]
+    return [f"target {i}" for i in range(n_outputs)]

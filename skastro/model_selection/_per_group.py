@@ -5,10 +5,11 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.model_selection import BaseCrossValidator
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length
 
 from ..exceptions import LeakageWarning
+from ..utils import check_groups
 
 _LEAST = {"n_train": 1, "n_validation": 0, "n_test": 1, "n_splits": 1}
 
@@ -88,11 +89,17 @@ class PerGroupSplit(BaseCrossValidator):
         self.random_state = random_state
         for name, least in _LEAST.items():
             value = getattr(self, name)
-            if not isinstance(value, Integral) or value < least:
+            if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
                 raise ValueError(
                     f"The {name!r} parameter of PerGroupSplit must be an int, {least} or more. "
                     f"Got {value!r} instead."
                 )
+        if not isinstance(shuffle, (bool, np.bool_)):
+            raise ValueError(
+                f"The 'shuffle' parameter of PerGroupSplit must be True or False. Got {shuffle!r} "
+                f"instead."
+            )
+        check_random_state(random_state)
         if not shuffle and n_splits > 1:
             raise ValueError(
                 f"PerGroupSplit(n_splits={n_splits}, shuffle=False) would make equal splits. Set "
@@ -191,9 +198,11 @@ class PerGroupSplit(BaseCrossValidator):
             )
         check_consistent_length(X, y, groups)
         names, group, counts = np.unique(
-            column_or_1d(groups), return_inverse=True, return_counts=True
+            check_groups(groups, "PerGroupSplit.split"), return_inverse=True, return_counts=True
         )
         needed = self.n_train + self.n_validation + self.n_test
+        if not len(names):
+            raise ValueError("PerGroupSplit.split needs samples; got none.")
         if counts.min() < needed:
             few = counts.argmin()
             raise ValueError(

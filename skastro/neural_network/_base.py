@@ -20,7 +20,7 @@ import skastro
 from ..exceptions import DivergenceError
 from ..maps import check_maps
 from ..nets import ConvNet
-from ..utils import as_numpy, fingerprint, map_layout
+from ..utils import as_numpy, check_groups, fingerprint, map_layout
 from ..utils._params import HasMethods, Interval, Options, StrOptions
 from ._batches import Batches, MapDataset
 from ._callbacks import describe_callback, own_callback
@@ -31,7 +31,7 @@ from ._progress import CallbackSupport, EpochProgress, fit_task
 from ._run import Run
 from ._schedules import OF_FIXED_LENGTH, SCHEDULES, make_schedules
 from ._skorch import OPTIMIZERS, MapNet
-from ._split import check_groups, split_rows
+from ._split import split_rows
 from ._symmetries import Symmetries
 from ._torch import (
     build_module,
@@ -107,7 +107,7 @@ class NetEstimator(CallbackSupport, BaseEstimator):
             )
         dim, reset = getattr(self.net, "dim", None), not self._continues
         X = as_numpy(check_maps(self, X, reset=reset, dim=dim, min_samples=2))
-        groups = None if groups is None else check_groups(groups, self._name)
+        groups = None if groups is None else check_groups(groups, f"{self._name}.fit")
         check_consistent_length(X, y, sample_weight, groups)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(

@@ -5,40 +5,6 @@ import hashlib
 import numpy as np
 
 
-def check_groups(groups, owner):
-    """Check groups.
-
-    Parameters
-    ----------
-    groups : array-like of shape (n_samples,)
-        Numbers or strings.
-    owner : str
-        Estimator that is named in the error.
-
-    Returns
-    -------
-    ndarray of shape (n_samples,)
-        Groups that can be sorted.
-
-    Raises
-    ------
-    ValueError
-        If there is more than one axis, or groups are of several kinds.
-    """
-    groups = np.asarray(groups)
-    if groups.dtype == object:
-        kinds = {type(group) for group in groups.ravel()}
-        if len(kinds) == 1 and kinds <= {str, int, bool}:
-            groups = np.array(groups.tolist())
-    if groups.ndim != 1 or groups.dtype.kind not in "biufUSM":
-        raise ValueError(
-            f"The 'groups' of {owner}.fit must be one number or string for each sample, of one "
-            f"kind. Got an array of shape {groups.shape} and dtype {groups.dtype}. Number them: "
-            f"numpy.unique(names, return_inverse=True)[1]."
-        )
-    return groups
-
-
 def validation_units(units, fraction, seed):
     """Choose units for validation, each by itself.
 

@@ -5,7 +5,8 @@ from ._backend import as_numpy, contiguous, is_torch, like, namespace
 from ._discovery import all_estimators
 from ._fingerprint import fingerprint
 from ._finite import check_finite
-from ._routing import final_fit_params
+from ._groups import check_groups
+from ._routing import final_fit_params, inner_fit_params
 from ._shapes import MapLayout, map_layout
 
 __all__ = [
@@ -13,9 +14,11 @@ __all__ = [
     "all_estimators",
     "as_numpy",
     "check_finite",
+    "check_groups",
     "contiguous",
     "final_fit_params",
     "fingerprint",
+    "inner_fit_params",
     "is_torch",
     "keep_freed_memory",
     "like",

@@ -41,6 +41,37 @@ def final_fit_params(estimator, **params):
     }
 
 
+def inner_fit_params(owner, estimator, sample_weight, groups):
+    """Spell weights and groups for the estimator inside another one, where it takes them.
+
+    Parameters
+    ----------
+    owner : str
+        The estimator around it, named in the error.
+    estimator : estimator
+        The parameter `estimator` of the owner.
+    sample_weight, groups : array-like or None
+        What the owner's ``fit`` was given.
+
+    Returns
+    -------
+    dict
+        Parameters for ``estimator.fit``, see `final_fit_params`.
+
+    Raises
+    ------
+    ValueError
+        If weights are given that the estimator cannot use.
+    """
+    weights = final_fit_params(estimator, sample_weight=sample_weight)
+    if sample_weight is not None and not weights:
+        raise ValueError(
+            f"The 'estimator' parameter of {owner} is {estimator!r}, whose fit takes no "
+            f"sample_weight. Leave sample_weight out, or take another estimator."
+        )
+    return weights | final_fit_params(estimator, groups=groups)
+
+
 def _accepts(estimator, name):
     is_search = hasattr(estimator, "refit") and hasattr(estimator, "cv")
     return has_fit_parameter(estimator, name) or (is_search and name == "groups")

@@ -301,3 +301,29 @@ def test_errors():
     for method in (model.predict, model.predict_members, model.predict_variances):
         with pytest.raises(MapShapeError, match=r"DeepEnsembleRegressor .*\(8, 9\).*\(9, 8\)"):
             method(X.swapaxes(1, 2))
+
+
+def test_loss_set_after_fit():
+    """What members learned counts, not a loss that was set since."""
+    model = ensemble().fit(X, Y)
+    before = model.predict(X, return_std=True)[1]
+    for member in model.estimators_:
+        member.set_params(loss="squared_error")
+    np.testing.assert_array_equal(model.predict(X, return_std=True)[1], before)
+
+
+def test_ensemble_of_ensembles_without_variances():
+    """A spread of inner members is no variance of the noise."""
+    model = ensemble(ensemble(cnn(loss="squared_error"), n_estimators=2)).fit(X, Y)
+    assert (model.predict(X, return_std=True)[1] > 0).all()
+    with pytest.raises(ValueError, match="needs members that have variances"):
+        model.predict_variances(X)
+
+
+def test_failed_fit_after_a_good_one():
+    """The old members do not stay behind under the shape of the new maps."""
+    model = ensemble(cnn(batch_size=8)).fit(X, Y)
+    with pytest.raises(ValueError, match="loss"):
+        model.set_params(estimator__loss="none such").fit(X[:, :6], Y)
+    with pytest.raises(NotFittedError):
+        model.predict(X)
