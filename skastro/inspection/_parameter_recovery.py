@@ -1,6 +1,7 @@
 """Predicted parameters against true ones."""
 
 import re
+from numbers import Integral
 
 import numpy as np
 from sklearn.metrics import root_mean_squared_error
@@ -129,7 +130,7 @@ class ParameterRecoveryDisplay:
         Raises
         ------
         ValueError
-            If shapes, names or axes do not fit, or truths differ within a group.
+            If shapes, names, axes or `n_columns` do not fit, or truths differ within a group.
         """
         display = cls(
             y_true,
@@ -186,7 +187,7 @@ class ParameterRecoveryDisplay:
         Raises
         ------
         ValueError
-            If shapes, names or axes do not fit, or truths differ within a group.
+            If shapes, names, axes or `n_columns` do not fit, or truths differ within a group.
         """
         predicted = estimator.predict(X, return_std=True) if return_std else estimator.predict(X)
         y_pred, y_std = predicted if return_std else (predicted, None)
@@ -219,7 +220,7 @@ class ParameterRecoveryDisplay:
         Raises
         ------
         ValueError
-            If shapes, names or axes do not fit, or truths differ within a group.
+            If shapes, names, axes or `n_columns` do not fit, or truths differ within a group.
         """
         owner = type(self).__name__
         names = named_targets(owner, self.y_true, self.target_names)
@@ -268,9 +269,20 @@ class ParameterRecoveryDisplay:
 def _panels(ax, n_targets, n_columns, owner):
     """Axes for the targets, those given or those of a new figure."""
     import matplotlib.pyplot as plt
+    from matplotlib.axes import Axes
 
+    if isinstance(n_columns, bool) or not isinstance(n_columns, Integral) or n_columns < 1:
+        raise ValueError(
+            f"The 'n_columns' parameter of {owner} must be an int, 1 or more. Got {n_columns!r} "
+            f"instead."
+        )
     if ax is not None:
         axes = np.asarray(ax, dtype=object).ravel()
+        if not all(isinstance(panel, Axes) for panel in axes):
+            raise ValueError(
+                f"The 'ax' parameter of {owner} must be matplotlib Axes, one for each target, or "
+                f"None. Got {ax!r} instead; matplotlib.pyplot.subplots makes them."
+            )
         if len(axes) != n_targets:
             raise ValueError(
                 f"{owner} draws a panel for each of {n_targets} targets; 'ax' holds "

@@ -33,9 +33,7 @@ def check_targets(owner, y_true, y_pred, y_std=None):
         named["y_std"] = y_std
     checked = []
     for name, values in named.items():
-        array = check_array(
-            values, dtype=np.float64, ensure_2d=False, input_name=name, estimator=owner
-        )
+        array = _check_numbers(owner, name, values)
         checked.append(array[:, None] if array.ndim == 1 else array)
     for name, array in zip(named, checked, strict=True):
         if array.shape != checked[0].shape:
@@ -77,9 +75,7 @@ def average(owner, values, sample_weight, multioutput):
         If `multioutput` is none of these, or weights do not fit the samples.
     """
     if sample_weight is not None:
-        sample_weight = check_array(
-            sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
-        )
+        sample_weight = _check_numbers(owner, "sample_weight", sample_weight)
         is_weight = sample_weight.shape == values.shape[:1] and (sample_weight >= 0).all()
         if not is_weight or sample_weight.sum() == 0:
             raise ValueError(
@@ -99,3 +95,11 @@ def average(owner, values, sample_weight, multioutput):
             f"{multioutput!r} instead."
         )
     return float(np.average(outputs, weights=weights))
+
+
+def _check_numbers(owner, name, values):
+    """Numbers in float64, with an error that says whose they are."""
+    try:
+        return check_array(values, dtype=np.float64, ensure_2d=False, input_name=name)
+    except ValueError as error:
+        raise ValueError(f"{owner}: {error}") from error

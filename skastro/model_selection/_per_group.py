@@ -196,10 +196,9 @@ class PerGroupSplit(BaseCrossValidator):
                 "PerGroupSplit.split needs 'groups', the simulation of each sample; got None. "
                 "Hand on those of the data set: split(X, y, groups=data.groups)."
             )
+        groups = check_groups(groups, "PerGroupSplit.split")
         check_consistent_length(X, y, groups)
-        names, group, counts = np.unique(
-            check_groups(groups, "PerGroupSplit.split"), return_inverse=True, return_counts=True
-        )
+        names, group, counts = np.unique(groups, return_inverse=True, return_counts=True)
         needed = self.n_train + self.n_validation + self.n_test
         if not len(names):
             raise ValueError("PerGroupSplit.split needs samples; got none.")

@@ -59,7 +59,9 @@ class Net(ABC, BaseEstimator):
 
     def _check_sizes(self, name, sizes):
         """Refuse numbers of units or filters that are no positive integers."""
-        if not all(isinstance(size, Integral) and size > 0 for size in sizes):
+        if not all(
+            isinstance(size, Integral) and not isinstance(size, bool) and size > 0 for size in sizes
+        ):
             raise ValueError(
                 f"The '{name}' parameter of {type(self).__name__} must hold integers of at least "
                 f"1. Got {sizes!r} instead."

@@ -121,11 +121,17 @@ class CMDNet(Net):
         """Number of blocks for maps of this size."""
         shortest = min(spatial)
         most = shortest.bit_length() - 1
-        if most < (self.n_blocks or 1):
+        least = self.n_blocks or 1
+        if most < least:
             raise MapShapeError(
-                f"CMDNet(n_blocks={self.n_blocks}) halves maps {self.n_blocks or 1} times, for "
-                f"which {tuple(spatial)} cells are too few. Take larger maps"
-                + (f" or at most n_blocks={most}." if most else ".")
+                f"CMDNet with n_blocks={self.n_blocks} halves each axis of the maps "
+                f"{'once' if least == 1 else f'{least} times'}, so that every axis needs "
+                f"{2**least} cells or more; got maps of {tuple(spatial)} cells. "
+                + (
+                    f"Set n_blocks={most} or less, or take larger maps."
+                    if most
+                    else "Take larger maps, or leave out axes of one cell."
+                )
             )
         if self.n_blocks is not None:
             return self.n_blocks

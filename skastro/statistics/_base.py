@@ -14,10 +14,11 @@ class MapStatistic(ABC, TransformerMixin, BaseEstimator):
     """Base class of transformers from maps to features.
 
     A subclass implements ``_prepare(layout)``, which learns from the shape of the maps;
-    ``_extractor()``, which returns a function from a batch of shape ``(n, c, *spatial)`` in
-    float64, NumPy array or torch tensor, to features of shape ``(n, n_features)``; and
-    ``_names()``, the names of these. Features are few, so lazy maps are read in chunks and
-    give an array.
+    ``_extractor()``, which returns a function from a batch of shape ``(n, c, *spatial)``,
+    NumPy array or torch tensor, to features of shape ``(n, n_features)``; and ``_names()``,
+    the names of these. The batch is float64 so that sums keep their digits, but of float32
+    values, as maps are everywhere in the library. Features are few, so lazy maps are read in
+    chunks and give an array.
     """
 
     dim = None
@@ -35,7 +36,7 @@ class MapStatistic(ABC, TransformerMixin, BaseEstimator):
         Returns
         -------
         self
-            The fitted transformer.
+            The fitted transformer. Where fit fails, it stays what it was before.
 
         Raises
         ------
@@ -45,7 +46,13 @@ class MapStatistic(ABC, TransformerMixin, BaseEstimator):
             If a value of an array is not finite, or a parameter is out of its range.
         """
         self._validate_params()
-        self._prepare(self._layout(check_maps(self, X, reset=True, dim=self.dim)))
+        before = dict(vars(self))
+        try:
+            self._prepare(self._layout(check_maps(self, X, reset=True, dim=self.dim)))
+        except Exception:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
         return self
 
     def transform(self, X):
@@ -54,7 +61,8 @@ class MapStatistic(ABC, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like, torch.Tensor or LazyMaps of shape (n_samples, [n_channels,] *spatial)
-            Maps of the shape that was fitted. Lazy maps are read in chunks.
+            Maps of the shape that was fitted, rounded to float32. Lazy maps are read in
+            chunks.
 
         Returns
         -------

@@ -40,6 +40,9 @@ class Moments(MapStatistic):
     -----
     A channel whose cells are all equal has skewness and kurtosis 0.
 
+    Maps are rounded to float32, as everywhere in the library; sums over them are float64. Of
+    fluctuations below 1e-7 of the mean nothing is left, so subtract such a mean first.
+
     Examples
     --------
     >>> import numpy as np

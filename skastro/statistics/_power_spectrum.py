@@ -34,10 +34,11 @@ class PowerSpectrum(MapStatistic):
         k in radians per cell, P in cells.
     binning : {"log", "linear"}, default="log"
         Whether bins are equally wide in log k or in k.
-    k_range : tuple of (float or None, float or None), default=(None, None)
+    k_range : pair of (float or None), array-like or astropy Quantity, default=(None, None)
         Least and greatest wavenumber, both included. None takes 2 pi / L of the longest axis,
         and the least Nyquist wavenumber (pi / cell side) of the axes. ``(None, inf)`` keeps
-        the modes in the corners of Fourier space too.
+        the modes in the corners of Fourier space too. A Quantity is converted to 1/unit of
+        `box_size` where that is a Quantity too.
     cross : bool, default=False
         Whether the cross spectra :math:`\langle{\rm Re}\,\delta^a \delta^{b*}\rangle V / N^2`
         of all pairs of channels follow.
@@ -84,9 +85,13 @@ class PowerSpectrum(MapStatistic):
 
     Notes
     -----
-    Everything is computed in float64. Tensors are transformed by torch on their device, and
-    gradients flow. The volume of unequal axes is that of the box: each axis has its own
-    fundamental 2 pi / L.
+    Maps are rounded to float32, as everywhere in the library, and transformed in float64. Of
+    fluctuations below 1e-7 of the mean nothing is left, so subtract such a mean first.
+    Tensors are transformed by torch on their device, and gradients flow. The volume of
+    unequal axes is that of the box: each axis has its own fundamental 2 pi / L.
+
+    The modes that fit sorts into bins are kept in memory, 16 bytes for each, but not in a
+    pickle; where they are missing, `transform` sorts them again.
 
     References
     ----------
@@ -128,7 +133,7 @@ class PowerSpectrum(MapStatistic):
         "n_bins": [Interval(Integral, 1, None, closed="left")],
         "box_size": [Interval(Real, 0, None, closed="neither"), "array-like", None],
         "binning": [StrOptions({"log", "linear"})],
-        "k_range": [tuple, list],
+        "k_range": ["array-like"],
         "cross": ["boolean"],
         "log": ["boolean"],
         "floor": [Interval(Real, 0, None, closed="neither"), None],
@@ -180,7 +185,8 @@ class PowerSpectrum(MapStatistic):
             self.pairs_ += combinations(channels, 2)
         low, high = self._checked_range()
         spaced = np.geomspace if self.binning == "log" else np.linspace
-        modes = bin_modes(self._spatial, self.lengths_, spaced(low, high, self.n_bins + 1))
+        edges = spaced(low, high, self.n_bins + 1)
+        modes = bin_modes(self._spatial, self.lengths_, edges, self.window)
         if modes is None:
             least, nyquist = default_range(self._spatial, self.lengths_)
             raise ValueError(
@@ -188,18 +194,20 @@ class PowerSpectrum(MapStatistic):
                 f"a box with k from {least:g} to a Nyquist wavenumber of {nyquist:g}."
             )
         self.k_, self.k_edges_, self.n_modes_ = modes.k, modes.edges, modes.n_modes
+        self._modes = self.window, modes
 
     def _checked_lengths(self, spatial):
         if self.box_size is None:
             return np.array(spatial, dtype=np.float64)
-        lengths = np.asarray(self.box_size, dtype=np.float64)
+        lengths = _floats(self.box_size)
         if (
             lengths.shape not in ((), (len(spatial),))
             or not (np.isfinite(lengths) & (lengths > 0)).all()
         ):
             raise ValueError(
                 f"The 'box_size' parameter of PowerSpectrum must be a length greater than zero or "
-                f"{len(spatial)} of them, one for each axis. Got {self.box_size!r} instead."
+                f"{len(spatial)} of them, one for each axis; lengths with units as one Quantity, "
+                f"such as [24, 24] * units.Mpc. Got {self.box_size!r} instead."
             )
         if lengths.ndim == 0 and len(set(spatial)) > 1:
             raise ValueError(
@@ -211,7 +219,7 @@ class PowerSpectrum(MapStatistic):
         return np.broadcast_to(lengths, len(spatial)).copy()
 
     def _checked_noise(self, n_channels):
-        noise = np.asarray(self.shot_noise, dtype=np.float64)
+        noise = _floats(self.shot_noise)
         if noise.shape not in ((), (n_channels,)) or not (np.isfinite(noise) & (noise >= 0)).all():
             raise ValueError(
                 f"The 'shot_noise' parameter of PowerSpectrum must be one number, zero or greater, "
@@ -220,7 +228,7 @@ class PowerSpectrum(MapStatistic):
         return np.broadcast_to(noise, n_channels).copy()
 
     def _checked_range(self):
-        given = tuple(self.k_range)
+        given = self._range_as_numbers()
         numbers = [k for k in given if k is not None]
         if (
             len(given) != 2
@@ -229,7 +237,8 @@ class PowerSpectrum(MapStatistic):
         ):
             raise ValueError(
                 f"The 'k_range' parameter of PowerSpectrum must be an increasing pair of numbers "
-                f"greater than zero, or None in place of one. Got {self.k_range!r} instead."
+                f"greater than zero, or None in place of one; with units as one Quantity, such "
+                f"as [0.3, 10] / units.Mpc. Got {self.k_range!r} instead."
             )
         low, high = default_range(self._spatial, self.lengths_)
         low = low if given[0] is None else given[0]
@@ -238,8 +247,35 @@ class PowerSpectrum(MapStatistic):
         corner = np.pi * np.sqrt(((np.array(self._spatial) / self.lengths_) ** 2).sum())
         return low, max(low, min(high, corner))
 
+    def _range_as_numbers(self):
+        """What `k_range` holds, without units; a Quantity first goes into 1/unit of the box."""
+        k_range, unit = self.k_range, getattr(self.box_size, "unit", None)
+        if isinstance(k_range, (tuple, list)):
+            return k_range
+        if hasattr(k_range, "unit") and unit is not None:
+            try:
+                k_range = k_range.to(unit**-1)
+            except ValueError as error:
+                raise ValueError(
+                    f"The 'k_range' parameter of PowerSpectrum must have the unit of 1/box_size, "
+                    f"{unit**-1}, or one that converts to it. Got {k_range!r} instead."
+                ) from error
+        return np.atleast_1d(np.asarray(k_range)).tolist()
+
+    def _sorted_modes(self):
+        """Those of fit; others after unpickling, or where the window is another."""
+        window, modes = vars(self).get("_modes", (None, None))
+        if modes is None or window != self.window:
+            modes = bin_modes(self._spatial, self.lengths_, self.k_edges_, self.window)
+            self._modes = self.window, modes
+        return modes
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_modes"}
+
     def _extractor(self):
-        modes = bin_modes(self._spatial, self.lengths_, self.k_edges_, self.window)
+        modes = self._sorted_modes()
 
         def extract(batch):
             delta = self._fluctuations(batch)
@@ -307,6 +343,14 @@ class PowerSpectrum(MapStatistic):
             kind = "P" if not self.log else "log10 P" if i == j else "r"
             names += [f"{kind}({i},{j}) k={label}" for label in labels]
         return names
+
+
+def _floats(values):
+    """Numbers as an array, and what holds none as NaN, which is out of every range."""
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        return np.array(np.nan)
 
 
 def _transform(batch, order):

@@ -21,17 +21,18 @@ def check_groups(groups, owner):
     Raises
     ------
     ValueError
-        If there is more than one axis, or groups are of several kinds.
+        If there is more than one axis, groups are of several kinds, or one is NaN.
     """
     groups = np.asarray(groups)
     if groups.dtype == object:
         kinds = {type(group) for group in groups.ravel()}
-        if len(kinds) == 1 and kinds <= {str, int, bool}:
+        if len(kinds) == 1 and kinds <= {str, int, float, bool}:
             groups = np.array(groups.tolist())
-    if groups.ndim != 1 or groups.dtype.kind not in "biufUSM":
+    unknown = groups.dtype.kind == "f" and np.isnan(groups).any()
+    if groups.ndim != 1 or groups.dtype.kind not in "biufUSM" or unknown:
         raise ValueError(
             f"The 'groups' of {owner} must be one number or string for each sample, of one "
-            f"kind. Got an array of shape {groups.shape} and dtype {groups.dtype}. Number them: "
-            f"numpy.unique(names, return_inverse=True)[1]."
+            f"kind and none NaN. Got an array of shape {groups.shape} and dtype {groups.dtype}. "
+            f"Number them: numpy.unique(names, return_inverse=True)[1]."
         )
     return groups

@@ -209,6 +209,16 @@ def test_from_estimator_with_options():
         ({"groups": GROUPS[:-1]}, "39 groups and 40 samples"),
         ({"groups": GROUPS[::2].repeat(2)}, "different y_true"),
         ({"target_names": ["a"]}, "hold 4 names"),
+        ({"n_columns": 0}, "'n_columns' parameter of Param.*Display must be an int, 1 .* Got 0"),
+        ({"n_columns": -1}, "'n_columns' parameter"),
+        ({"n_columns": 2.0}, r"'n_columns' parameter .* Got 2\.0"),
+        ({"n_columns": True}, "'n_columns' parameter"),
+        (
+            {"ax": list("abcd")},
+            "'ax' parameter of ParameterRecoveryDisplay must be matplotlib Axes",
+        ),
+        ({"ax": ["a"]}, r"'ax' parameter .* Got \['a'\]"),
+        ({"ax": 3}, "'ax' parameter"),
     ],
 )
 def test_wrong_shapes(parameters, message):

@@ -82,3 +82,42 @@ def test_wrong_groups():
     """Each sample has a group."""
     with pytest.raises(ValueError, match="5 groups and 6 samples"):
         aggregate_by_group(GROUPS[:5], TRUTH, PREDICTION)
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        None,
+        GROUPS[:, None],
+        np.c_[GROUPS, GROUPS],
+        np.array(["a", 1, "a", 2, "a", 1], dtype=object),
+        ["a", None, "a", "b", "a", None],
+        np.full(6, 1j),
+    ],
+)
+def test_kinds_of_groups(groups):
+    """Groups are numbers or strings on one axis."""
+    with pytest.raises(ValueError, match="'groups' of aggregate_by_group must be one number or"):
+        aggregate_by_group(groups, TRUTH, PREDICTION)
+
+
+def test_groups_of_python_objects():
+    """Strings and numbers in an array of objects are groups like others."""
+    found = aggregate_by_group(GROUPS.astype(object), TRUTH, PREDICTION)
+    np.testing.assert_array_equal(found.groups, [2, 5, 9])
+    names = np.array(list("baccab"), dtype=object)
+    assert list(aggregate_by_group(names, np.ones(6), PREDICTION).groups) == list("abc")
+
+
+def test_values_that_are_not_finite():
+    """The function and the argument are named."""
+    truth = np.where(np.arange(6) == 2, np.nan, TRUTH)
+    with pytest.raises(ValueError, match=r"y_true.* NaN") as error:
+        aggregate_by_group(GROUPS, truth, PREDICTION)
+    assert "aggregate_by_group" in str(error.value)
+
+
+def test_no_samples():
+    """Of no samples there is no mean."""
+    with pytest.raises(ValueError, match=r"aggregate_by_group: .*0 sample\(s\)"):
+        aggregate_by_group([], [], [])

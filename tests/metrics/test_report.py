@@ -55,7 +55,10 @@ def test_scores_without_a_value():
     np.testing.assert_array_equal(table["r2"].isna(), [False, True, False])
     np.testing.assert_array_equal(table["relative_error"].isna(), [False, False, True])
     assert table["rmse_of_mean"].iloc[1] == pytest.approx(0)
+    expected = (abs(PREDICTION - truth)[:, :2] / truth[:, :2]).mean(axis=0)
+    np.testing.assert_allclose(table["relative_error"][:2], expected)
     assert recovery_report(truth[:1], PREDICTION[:1])["r2"].isna().all()
+    assert recovery_report(0 * truth, PREDICTION)["relative_error"].isna().all()
 
 
 def test_names():
@@ -65,6 +68,10 @@ def test_names():
     assert list(recovery_report(frame, PREDICTION).index) == names
     assert list(recovery_report(TRUTH, PREDICTION, target_names=names).index) == names
     assert list(recovery_report(TRUTH[:, 0], PREDICTION[:, 0], target_names="h").index) == ["h"]
+    series = pd.Series(TRUTH[:, 0], name="sigma_8")
+    assert list(recovery_report(series, PREDICTION[:, 0]).index) == ["sigma_8"]
+    assert list(recovery_report(series, PREDICTION[:, 0], target_names=["h"]).index) == ["h"]
+    assert list(recovery_report(series.rename(None), PREDICTION[:, 0]).index) == ["target 0"]
     with pytest.raises(ValueError, match="hold 3 names"):
         recovery_report(TRUTH, PREDICTION, target_names=names[:2])
 
@@ -73,6 +80,21 @@ def test_wrong_shapes():
     """Shapes that differ are named."""
     with pytest.raises(ValueError, match="recovery_report takes"):
         recovery_report(TRUTH, PREDICTION[:, :2])
+
+
+def test_values_that_are_not_finite():
+    """The function and the argument are named."""
+    truth = TRUTH.copy()
+    truth[7, 2] = np.nan
+    with pytest.raises(ValueError, match=r"y_true.* NaN") as error:
+        recovery_report(truth, PREDICTION)
+    assert "recovery_report" in str(error.value)
+
+
+def test_no_samples():
+    """Of no samples there is no table."""
+    with pytest.raises(ValueError, match=r"recovery_report: .*0 sample\(s\)"):
+        recovery_report([], [])
 
 
 def test_without_pandas(monkeypatch):

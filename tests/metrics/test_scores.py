@@ -52,8 +52,14 @@ def test_sample_weight(name):
     ("parameters", "message"),
     [
         ({"multioutput": "mean"}, "multioutput"),
-        ({"multioutput": [1.0]}, "2 weights"),
-        ({"multioutput": [0.0, 0.0]}, "multioutput"),
+        ({"multioutput": [1.0]}, "2 finite weights"),
+        ({"multioutput": [[1.0, 2.0]]}, "2 finite weights"),
+        ({"multioutput": [0.0, 0.0]}, "not all zero"),
+        ({"multioutput": [1, -1]}, r"none negative.*\[1, -1\]"),
+        ({"multioutput": [2, -1]}, r"none negative.*\[2, -1\]"),
+        ({"multioutput": [1, np.nan]}, r"finite weights.*nan"),
+        ({"multioutput": [2, np.inf]}, r"finite weights.*inf"),
+        ({"multioutput": ["a", "b"]}, "2 finite weights"),
         ({"sample_weight": [1.0, 2.0]}, "hold 3 weights"),
         ({"sample_weight": [1.0, -2.0, 1.0]}, "negative"),
         ({"sample_weight": [0.0, 0.0, 0.0]}, "all zero"),
@@ -131,6 +137,28 @@ def test_wrong_targets():
         relative_error([1.0], [np.nan])
     with pytest.raises(ValueError, match="dim 3"):
         relative_error(TRUTH[None], PREDICTION[None])
+
+
+@all_scores
+@pytest.mark.parametrize("argument", ["y_true", "y_pred"])
+def test_nan_is_traced(name, argument):
+    """The function and the argument are named."""
+    score = {"relative_error": relative_error, "reduced_chi2": reduced_chi2, "coverage": coverage}
+    values = {"y_true": TRUTH, "y_pred": PREDICTION}
+    if name != "relative_error":
+        values["y_std"] = STD
+    values[argument] = values[argument].copy()
+    values[argument][1, 1] = np.nan
+    with pytest.raises(ValueError, match=f"{argument}.* NaN") as error:
+        score[name](**values)
+    assert name in str(error.value)
+
+
+@pytest.mark.parametrize("score", [relative_error, lambda y, z: coverage(y, z, z)])
+def test_no_samples(score):
+    """Of no samples there is no mean."""
+    with pytest.raises(ValueError, match=r"(relative_error|coverage): .*0 sample\(s\)"):
+        score([], [])
 
 
 def test_scorer():

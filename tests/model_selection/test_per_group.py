@@ -110,6 +110,33 @@ def test_missing_groups():
 
 
 @leaky
+@pytest.mark.parametrize(
+    "groups",
+    [
+        GROUPS[:, None],
+        np.c_[GROUPS, GROUPS],
+        np.array([*"ab", 1] * 15, dtype=object),
+        np.array([*"ab", None] * 15, dtype=object),
+    ],
+)
+def test_kinds_of_groups(groups):
+    """Groups are numbers or strings on one axis."""
+    for method in (PerGroupSplit().split, PerGroupSplit().split_with_validation):
+        with pytest.raises(
+            ValueError, match=r"'groups' of PerGroupSplit\.split.* must be one number"
+        ):
+            method(MAPS, groups=groups)
+
+
+@leaky
+def test_no_samples():
+    """Of no samples there is no split."""
+    for groups in ([], np.array([], dtype=int)):
+        with pytest.raises(ValueError, match=r"PerGroupSplit\.split needs samples; got none"):
+            PerGroupSplit().split(MAPS[:0], groups=groups)
+
+
+@leaky
 def test_small_group():
     """The group and its number are named, that of the smallest group."""
     groups = np.array(["many"] * 30 + ["few"] * 8 + ["more"] * 7)
@@ -130,6 +157,12 @@ def test_small_group():
         ({"n_test": 0}, "'n_test' parameter of PerGroupSplit must be an int, 1 or more"),
         ({"n_validation": -1}, "'n_validation' parameter .* 0 or more. Got -1"),
         ({"n_train": 0.6}, "'n_train' parameter .* Got 0.6"),
+        ({"n_train": True}, "'n_train' parameter .* Got True"),
+        ({"n_splits": True}, "'n_splits' parameter .* Got True"),
+        ({"shuffle": "no"}, "'shuffle' parameter of PerGroupSplit must be True or False. Got 'no'"),
+        ({"shuffle": None}, "'shuffle' parameter"),
+        ({"shuffle": True, "random_state": "x"}, "'x' cannot be used to seed"),
+        ({"random_state": "x"}, "'x' cannot be used to seed"),
         ({"n_splits": 0}, "'n_splits' parameter"),
         ({"n_splits": 2}, "Set shuffle=True, or n_splits=1"),
         ({"random_state": 0}, "Set shuffle=True, or leave random_state out"),

@@ -147,10 +147,16 @@ def test_moments():
 def test_maps_that_are_too_small():
     """The error says how many blocks are possible."""
     assert CMDNet(1, 4).build((1, 16, 20), 2)(torch.zeros(2, 1, 16, 20)).shape == (2, 2)
-    with pytest.raises(MapShapeError, match=r"n_blocks=5.*\(16, 20\).*at most n_blocks=4"):
+    message = (
+        r"CMDNet with n_blocks=5 halves each axis of the maps 5 times, so that every axis needs 32 "
+        r"cells or more; got maps of \(16, 20\) cells\. Set n_blocks=4 or less, or take larger maps"
+    )
+    with pytest.raises(MapShapeError, match=message):
         CMDNet(1, 5).build((1, 16, 20), 2)
-    with pytest.raises(MapShapeError, match=r"CMDNet.*\(1, 20\).*Take larger maps\."):
-        CMDNet(1).build((1, 1, 20), 2)
+    message = r"maps once, .* 2 cells or more; got maps of \(1, 20\) cells\. Take larger maps, or"
+    for n_blocks in (None, 1):
+        with pytest.raises(MapShapeError, match=message):
+            CMDNet(1, n_blocks).build((1, 1, 20), 2)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid
 
 from skastro.exceptions import MapShapeError
-from skastro.nets import ConvNet, DenseNet, Net
+from skastro.nets import AlexNet, ConvNet, DenseNet, Net
 from skastro.neural_network import CNNRegressor
 
 
@@ -58,6 +58,7 @@ def test_build_does_not_change_the_net():
         ({"n_filters": 0}, "n_filters"),
         ({"n_filters": (2, 0)}, "n_filters"),
         ({"n_filters": (2, 2.5)}, "n_filters"),
+        ({"n_filters": (2, True)}, r"n_filters.*\(2, True\)"),
         ({"n_filters": (2, 2, 2)}, r"n_filters.* n_layers=2 .*\(2, 2, 2\)"),
         ({"n_convolutions": 0}, "n_convolutions"),
         ({"kernel_size": 0}, "kernel_size"),
@@ -89,6 +90,7 @@ def test_parameters_of_conv_net_are_checked(parameters, message):
     [
         {"hidden_layer_sizes": 350},
         {"hidden_layer_sizes": (350, -1)},
+        {"hidden_layer_sizes": (True,)},
         {"activation": None},
         {"batch_norm": 2},
         {"dropout": 2.0},
@@ -100,6 +102,12 @@ def test_parameters_of_dense_net_are_checked(parameters):
     (name,) = parameters
     with pytest.raises(ValueError, match=rf"'{name}' parameter of DenseNet"):
         DenseNet(**parameters).build((1, 8, 9), n_outputs=1)
+
+
+def test_filters_of_alex_net_are_checked():
+    """True is no number of filters."""
+    with pytest.raises(ValueError, match=r"'n_filters' .* AlexNet must hold integers of"):
+        AlexNet(n_filters=(True,) * 5, n_groups=1).build((1, 64, 64), n_outputs=1)
 
 
 @pytest.mark.parametrize("net_class", [ConvNet, DenseNet])

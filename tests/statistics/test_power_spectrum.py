@@ -11,6 +11,8 @@ from skastro.maps import LazyMaps, open_maps
 from skastro.statistics import PowerSpectrum
 
 SHAPES = {1: (9,), 2: (8, 9), 3: (7, 8, 10)}
+# What each mass assignment spreads a particle over: a cell, two, three.
+POWERS = {None: 0, "ngp": 1, "cic": 2, "tsc": 3}
 ALL_MODES = {"k_range": (None, np.inf)}
 
 
@@ -39,7 +41,7 @@ def gaussian_field(spatial, lengths, spectrum, n_samples, seed=0):
 
 
 @pytest.mark.parametrize("dim", [1, 2, 3])
-@pytest.mark.parametrize("window", [None, "cic"])
+@pytest.mark.parametrize("window", POWERS)
 def test_against_a_loop_over_all_modes(dim, window):
     """Every bin is the plain mean over the modes of the full transform in it."""
     spatial, lengths = SHAPES[dim], np.array([3.0, 5.0, 11.0])[:dim]
@@ -50,10 +52,10 @@ def test_against_a_loop_over_all_modes(dim, window):
     k = wave_numbers(spatial, lengths)
     axes = tuple(range(2, dim + 2))
     delta = np.fft.fftn(X.astype(float), axes=axes) * np.sqrt(np.prod(lengths)) / k.size
-    if window:
-        for axis, n in enumerate(spatial):
-            shape = [-1 if i == axis else 1 for i in range(dim)]
-            delta = delta / np.sinc(np.fft.fftfreq(n)).reshape(shape) ** 2
+    for axis, n in enumerate(spatial):
+        half = np.pi * np.fft.fftfreq(n).reshape([-1 if i == axis else 1 for i in range(dim)])
+        half[half == 0] = 1e-12
+        delta = delta / (np.sin(half) / half) ** POWERS[window]
     edges = spectrum.k_edges_
     assert spectrum.pairs_ == [(0, 0), (1, 1), (0, 1)]
     found = spectrum.transform(X).reshape(3, 3, len(spectrum.k_))
@@ -66,6 +68,25 @@ def test_against_a_loop_over_all_modes(dim, window):
             expected = (delta[:, i] * delta[:, j].conj()).real[:, inside].mean(-1)
             np.testing.assert_allclose(found[:, s, b], expected, rtol=1e-9, atol=1e-12)
     assert spectrum.n_modes_.sum() == k.size - 1
+
+
+@pytest.mark.parametrize(
+    ("window", "cloud"),
+    [("ngp", [1]), ("cic", [1, 1]), ("tsc", [1, 1, 1])],
+)
+def test_windows_of_painted_particles(window, cloud):
+    """One particle has an even spectrum once the cloud that painted it is divided out."""
+    n, fine = 8, 4096
+    cell = np.zeros(fine)
+    cell[: fine // n] = n / fine
+    kernel = np.prod([np.fft.fft(cell) for _ in cloud], axis=0)
+    # The modes that the grid can hold, so that none is folded onto another.
+    modes = np.where(np.abs(np.fft.fftfreq(fine, 1 / fine)) < n / 2, kernel, 0)
+    painted = np.fft.ifft(modes).real[:: fine // n] * fine
+    found = PowerSpectrum(
+        3, box_size=1.0, binning="linear", k_range=(5, 20), window=window, dim=1
+    ).fit_transform(painted[None])
+    np.testing.assert_allclose(found, 1, rtol=1e-5)
 
 
 @pytest.mark.parametrize("number", [(0, 3), (2, 0), (3, 4), (0, 8), (7, 0), (-2, 5)])
@@ -197,22 +218,6 @@ def test_floor_of_logarithms():
     assert (found[[0, 2], 6:] != 0).all()
 
 
-def test_bins():
-    """Edges span what was asked; a bin without modes is joined to the one below."""
-    X = noise(1, 20, 20)
-    spectrum = PowerSpectrum(9, box_size=2 * np.pi, binning="linear").fit(X)
-    np.testing.assert_allclose(spectrum.k_edges_, np.arange(1, 11))
-    np.testing.assert_array_equal(spectrum.n_modes_[:2], [8, 16])
-    log = PowerSpectrum(20, box_size=2 * np.pi).fit(X)
-    assert len(log.k_) < 20
-    assert (log.n_modes_ > 0).all()
-    assert log.n_modes_.sum() == spectrum.n_modes_.sum()
-    assert set(log.k_edges_) < set(np.geomspace(1, 10, 21))
-    few = PowerSpectrum(2, box_size=2 * np.pi, k_range=(2.5, 4.5), binning="linear").fit(X)
-    np.testing.assert_allclose(few.k_edges_, [2.5, 3.5, 4.5])
-    np.testing.assert_array_equal(few.n_modes_, [16, 32])
-
-
 def test_units_of_the_box():
     """A quantity stands for its number; without a box cells have side 1."""
     X = noise(2, 12, 12)
@@ -224,6 +229,33 @@ def test_units_of_the_box():
     np.testing.assert_array_equal(axes.transform(X), number.transform(X))
     np.testing.assert_allclose(cells.k_, 2 * number.k_)
     np.testing.assert_allclose(4 * cells.transform(X), number.transform(X))
+
+
+def test_units_of_the_range():
+    """A range may be an array or a quantity, which is converted to the unit of the box."""
+    X = noise(2, 12, 12)
+    expected = PowerSpectrum(4, box_size=24.0, k_range=(0.5, 1.5)).fit(X).k_
+    for box_size, k_range in (
+        (24.0, np.array([0.5, 1.5])),
+        (24.0, [0.5, 1.5] / units.Mpc),
+        (24.0 * units.Mpc, [0.5, 1.5] / units.Mpc),
+        (24.0 * units.Mpc, [0.5e-3, 1.5e-3] / units.kpc),
+        ([24, 24] * units.Mpc, (0.5, 1.5)),
+    ):
+        found = PowerSpectrum(4, box_size=box_size, k_range=k_range).fit(X).k_
+        np.testing.assert_allclose(found, expected)
+    with pytest.raises(ValueError, match=r"'k_range' parameter .* 1 / Mpc, or one that converts"):
+        PowerSpectrum(box_size=24.0 * units.Mpc, k_range=[1, 2] * units.Mpc).fit(X)
+
+
+def test_maps_are_float32():
+    """Values are rounded to float32, as the notes say: a mean of 1e9 leaves no unit noise."""
+    X = noise(2, 8, 9)
+    spectrum = PowerSpectrum(3).fit(X)
+    rounded = X.astype("float32").astype(float)
+    assert (rounded != X).any()
+    np.testing.assert_array_equal(spectrum.transform(X), spectrum.transform(rounded))
+    np.testing.assert_array_equal(spectrum.transform(X + 1e9), 0)
 
 
 def test_chunks_of_lazy_maps(monkeypatch, tmp_path):
@@ -284,13 +316,23 @@ def test_names():
         ({"box_size": -1.0}, "box_size"),
         ({"box_size": (1.0, 2.0, 3.0)}, "2 of them"),
         ({"box_size": (1.0, np.nan)}, "box_size"),
+        ({"box_size": ["a", "b"]}, r"'box_size' parameter of PowerSpectrum must be.*\['a', 'b'\]"),
+        ({"box_size": [[1.0, 2.0], [3.0]]}, "'box_size' parameter of PowerSpectrum"),
+        ({"box_size": [8 * units.Mpc, 9 * units.Mpc]}, r"one Quantity, such as \[24, 24\] \*"),
         ({"k_range": (2.0, 1.0)}, "increasing pair"),
         ({"k_range": (0.0, 1.0)}, "greater than zero"),
         ({"k_range": (1.0,)}, "increasing pair"),
+        ({"k_range": np.array([2.0, 1.0])}, "increasing pair"),
+        ({"k_range": np.array([[1.0], [2.0]])}, "increasing pair"),
+        ({"k_range": np.array(1.0)}, "increasing pair"),
+        ({"k_range": ["a", "b"]}, "increasing pair"),
+        ({"k_range": [1 / units.Mpc, 2 / units.Mpc]}, "with units as one Quantity"),
+        ({"k_range": [1, 2, 3] / units.Mpc}, "increasing pair"),
         ({"k_range": (1e-4, 1e-3)}, "leaves no mode"),
         ({"k_range": (100.0, None)}, "leaves no mode"),
         ({"window": "gaussian"}, "window"),
         ({"shot_noise": [1.0, 2.0]}, "shot_noise"),
+        ({"shot_noise": ["a"]}, "'shot_noise' parameter of PowerSpectrum"),
         ({"floor": 0.0}, "floor"),
     ],
 )

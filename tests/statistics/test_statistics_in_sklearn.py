@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline, make_union
@@ -45,6 +46,34 @@ def test_baseline(shape):
     assert scores.min() > 0.75
     lazy = clone(model).fit(open_maps(X.astype("float32")), AMPLITUDE)
     np.testing.assert_array_equal(lazy.predict(open_maps(X)), model.predict(X))
+
+
+@pytest.mark.parametrize("wrong", ["maps", "parameter"])
+@pytest.mark.parametrize("statistic", [PowerSpectrum(3), Moments()])
+def test_fit_that_fails(statistic, wrong):
+    """It fits nothing, and does not harm what was fitted before."""
+    X, bad = maps(SHAPES[0]), maps((60, 4, 7, 9))
+    parameters = {}
+    if wrong == "maps":
+        bad[0, 0, 0] = np.nan
+    elif isinstance(statistic, PowerSpectrum):
+        parameters = {"k_range": (1e-9, 1e-8)}
+    else:
+        parameters = {"orders": (5,)}
+
+    fresh = clone(statistic).set_params(**parameters)
+    with pytest.raises(ValueError, match=r"NaN|k_range|orders"):
+        fresh.fit(bad)
+    with pytest.raises(NotFittedError):
+        fresh.transform(X)
+
+    fitted = clone(statistic).fit(X)
+    expected = fitted.transform(X)
+    with pytest.raises(ValueError, match=r"NaN|k_range|orders"):
+        fitted.set_params(**parameters).fit(bad)
+    assert fitted.sample_shape_ == (8, 9)
+    fitted.set_params(**statistic.get_params())
+    np.testing.assert_array_equal(fitted.transform(X), expected)
 
 
 def test_pandas_output():
