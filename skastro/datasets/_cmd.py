@@ -7,8 +7,17 @@ from sklearn.utils import Bunch
 
 from ..exceptions import DatasetFormatError, MapShapeError, MapSourceError
 from ..maps import open_maps, stack_channels
-from ._cmd_files import check_request, find_files
-from ._cmd_format import BOX_SIZE_MPC_H, FIELDS, HUBBLE, MAPS_PER_SIMULATION, PARAMETER_NAMES
+from ._cmd_find import find_files
+from ._cmd_format import (
+    BOX_SIZE_MPC_H,
+    FIELDS,
+    HUBBLE,
+    MAPS_PER_SIMULATION,
+    PARAMETER_NAMES,
+    PARAMETER_RANGES,
+    hydrodynamic,
+)
+from ._cmd_request import check_path, check_request
 from ._cmd_tables import read_table, six_parameters
 
 _DESCR = Path(__file__).parent / "descr" / "cmd.rst"
@@ -26,6 +35,7 @@ def load_cmd(
     redshift=0.0,
     return_X_y=False,
     simulations=None,
+    params_file=None,
 ):
     """Load maps or grids of the CAMELS Multifield Dataset (CMD) without reading them.
 
@@ -40,7 +50,9 @@ def load_cmd(
         Folder with the files ``Maps_{field}_{suite}_{set}_z=0.00.npy`` or
         ``Grids_{field}_{suite}_{set}_{n_cells}_z=0.0.npy`` and ``params_{set}_{suite}.txt``, or
         with the sub-folders of the archive. In place of the last, a table
-        ``CosmoAstroSeed_{suite}_L25n256_{set}.txt`` of CAMELS may lie there.
+        ``CosmoAstroSeed_{suite}_L25n256_{set}.txt`` of CAMELS may lie there, or for the set "LH"
+        a ``params_{suite}.txt`` of the first release. N-body suites take the table of their
+        hydrodynamic twin where they have none.
     fields : str or sequence of str
         Fields to load, in the order of the channels, among "Mgas", "Vgas", "T", "P", "Z", "HI",
         "ne", "B", "MgFe", "Mcdm", "Vcdm", "Mstar", "Mtot". Magnetic fields "B" are of
@@ -59,12 +71,14 @@ def load_cmd(
         Cells along a side of the grids: 128, 256 or 512 in CMD. None for maps, whose size is
         that of the files.
     redshift : float, default=0.0
-        Redshift of the files.
+        Redshift of the files, of two decimals at most, as in their names.
     return_X_y : bool, default=False
         Return ``(maps, target)`` in place of a Bunch. There are then no `groups`: take the
         Bunch to split by simulation.
     simulations : sequence of int, default=None
         Simulations to keep, by their numbers in the set, in this order. None keeps all.
+    params_file : str or path-like, default=None
+        Table of parameters to take. None looks for it, beside the arrays first.
 
     Returns
     -------
@@ -81,6 +95,9 @@ def load_cmd(
             that their logarithm is -inf.
         target_names : ndarray of str
             Names of the columns of `target`.
+        target_ranges : ndarray of float64, of shape (n_targets, 2), or None
+            Lowest and highest value of each parameter in the sets LH, SB and 1P of the suite, to
+            scale `target` by; EX goes beyond. None where they are unknown, as for Obsidian.
         all_parameters : ndarray of float64, of shape (n_samples, n_columns)
             All columns of the table in its own units: 28 of the present sets 1P and SB28 of
             IllustrisTNG.
@@ -93,9 +110,15 @@ def load_cmd(
         initial_conditions : ndarray of int64, of shape (n_samples,)
             Equal where simulations of this set share the random phases of their initial
             conditions: all of 1P, EX and BE; none of the other sets. These are the seeds
-            where the table has them, and otherwise numbers from 0.
+            where the table has them, and otherwise numbers from 0. Between sets they can be
+            compared only where `seeds_known` is True for both: sets do share phases, as do most
+            simulations of CV with some of LH in IllustrisTNG.
+        seeds_known : bool
+            Whether `initial_conditions` are seeds.
         field_names : list of str
             Names of the channels.
+        field_descriptions : list of str
+            What they are.
         units : list of astropy units
             Units of the channels, with ``littleh`` for h. They follow the documentation of CMD,
             which corrects those in the paper.
@@ -121,7 +144,8 @@ def load_cmd(
     DatasetNotFoundError
         If the folder or a file is absent.
     DatasetFormatError
-        If a file is damaged, has an unexpected shape or type, or does not fit the others.
+        If a file is damaged, has an unexpected shape or type, or does not fit the others, or if
+        fields lie beside tables that differ.
     ValueError
         If a parameter has none of its allowed values, or the suite has no such set or field.
     TypeError
@@ -174,7 +198,10 @@ def load_cmd(
             "The 'return_X_y' parameter of load_cmd must be True or False. "
             f"Got {return_X_y!r} instead."
         )
-    arrays, table_path = find_files(_check_folder(folder), request)
+    folder = check_path("load_cmd", "folder", folder)
+    if params_file is not None:
+        params_file = check_path("load_cmd", "params_file", params_file, "None, a str or a path")
+    arrays, table_path = find_files(folder, request, params_file)
     table = read_table(table_path, request.suite, request.set_name)
     per_row = six_parameters(table, request.suite, request.set_name)
     per_simulation = MAPS_PER_SIMULATION if kind == "maps" else 1
@@ -199,8 +226,9 @@ def load_cmd(
         target=per_row,
         all_parameters=(list(table.names), table.values),
         initial_conditions=phases,
+        seeds_known=table.seeds is not None,
         field_names=request.fields,
-        redshift=float(redshift),
+        redshift=request.redshift,
         suite=request.suite,
         set=request.set_name,
         DESCR=_DESCR.read_text(encoding="utf-8"),
@@ -224,7 +252,7 @@ def cmd_bunch(maps, simulations, *, target, all_parameters, initial_conditions, 
     initial_conditions : ndarray of int, of shape (n_simulations,)
         Equal where simulations share their phases.
     **described : object
-        Further entries, `field_names` among them.
+        Further entries, `field_names` and `suite` among them.
 
     Returns
     -------
@@ -236,16 +264,20 @@ def cmd_bunch(maps, simulations, *, target, all_parameters, initial_conditions, 
     names, values = all_parameters
     box_size = BOX_SIZE_MPC_H / HUBBLE
     unit = "unit2d" if maps.ndim == 4 else "unit3d"
+    fields = [FIELDS[name] for name in described["field_names"]]
+    ranges = PARAMETER_RANGES.get(hydrodynamic(described["suite"]))
     return Bunch(
         maps=maps,
         target=target[groups],
         target_names=np.array(PARAMETER_NAMES[: target.shape[1]]),
+        target_ranges=ranges and np.array(ranges[: target.shape[1]]),
         all_parameters=values[groups],
         all_parameter_names=names,
         groups=groups,
         map_index=np.tile(np.arange(per_simulation), len(simulations)),
         initial_conditions=initial_conditions[groups],
-        units=[getattr(FIELDS[name], unit) for name in described["field_names"]],
+        field_descriptions=[field.description for field in fields],
+        units=[getattr(field, unit) for field in fields],
         box_size=box_size,
         cell_size=box_size / maps.shape[-1],
         hubble=HUBBLE,
@@ -253,19 +285,13 @@ def cmd_bunch(maps, simulations, *, target, all_parameters, initial_conditions, 
     )
 
 
-def _check_folder(folder):
-    try:
-        return Path(folder).expanduser()
-    except TypeError:
-        raise TypeError(
-            f"The 'folder' parameter of load_cmd must be a str or a path. Got {folder!r} instead."
-        ) from None
-
-
 def _check_simulations(simulations, n_simulations):
     if simulations is None:
         return np.arange(n_simulations)
-    kept = np.asarray(simulations)
+    try:
+        kept = np.asarray(simulations)
+    except ValueError:  # sequences of unequal lengths
+        kept = np.empty(0)
     if kept.ndim != 1 or kept.size == 0 or kept.dtype.kind not in "iu":
         raise TypeError(
             "The 'simulations' parameter of load_cmd must be None or a sequence of at least one "

@@ -122,6 +122,24 @@ def hydrodynamic(suite):
     return suite.removeprefix("Nbody_")
 
 
+def is_documented(suite, set_name):
+    """Whether the documentation of the dataset lists files of a set, and not that of CAMELS alone.
+
+    Parameters
+    ----------
+    suite, set_name : str
+        A suite and set of the dataset.
+
+    Returns
+    -------
+    bool
+        True for IllustrisTNG, SIMBA, Astrid and their N-body twins, but for the set BE of all
+        but IllustrisTNG.
+    """
+    suites = ("IllustrisTNG",) if set_name == "BE" else ("IllustrisTNG", "SIMBA", "Astrid")
+    return hydrodynamic(suite) in suites
+
+
 def maps_name(field, suite, set_name, redshift=0.0):
     """Name of a file of maps.
 

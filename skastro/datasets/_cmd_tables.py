@@ -197,13 +197,14 @@ def six_parameters(table, suite, set_name):
 
 
 _REMEDY = "Copy the file again from the archive."
+_OMEGA_M = frozenset({"omega_m", "omegam", "omega0", "om"})  # a comment with one is the header
 
 
 def _parse(path):
     """Lines that may be headers, names of the simulations (or none), and rows of numbers."""
     headers, simulations, rows = [], [], []
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise DatasetFormatError(
             f"'{path}' is not a text file; expected a table of numbers. {_REMEDY}"
@@ -212,7 +213,11 @@ def _parse(path):
         tokens = line.replace("#", " ").split()
         if not tokens:
             continue
-        if line.lstrip().startswith("#") or not (rows or any(map(_is_number, tokens))):
+        if line.lstrip().startswith("#"):
+            if not _OMEGA_M.isdisjoint(token.lower() for token in tokens):
+                headers.append(tokens)
+            continue
+        if not (rows or any(map(_is_number, tokens))):
             headers.append(tokens)
             continue
         if not _is_number(tokens[0]):

@@ -147,7 +147,11 @@ def _read_into(out, member, rows):
     """Fill the channels of one member; a large array is copied row by row, without a buffer."""
     source = member.source
     if member.steps or not isinstance(source, ArraySource | NpySource):
-        out[...] = member._transformed(rows).reshape(out.shape)
+        start = 0  # in chunks of the member, as steps may shrink samples that are large before
+        for chunk in LazyMaps(source, rows, member.steps, member.epoch).chunks():
+            part = out[start : start + len(chunk)]
+            part[...] = chunk.reshape(part.shape)
+            start += len(chunk)
         return
     array = np.asarray(source.array if isinstance(source, ArraySource) else source._array())
     for sample, row in zip(out, rows.tolist(), strict=True):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from joblib import Parallel, delayed
+from joblib.parallel import get_active_backend
 from sklearn.utils import check_random_state
 
 from ..datasets import load_cmd
@@ -17,6 +18,7 @@ from ..datasets._cmd_format import (
     MAPS_PER_SIMULATION,
     PARAMETER_NAMES,
 )
+from ..datasets._cmd_request import check_path, chosen_fields
 from ._box import linear_cell_power, simulate_maps
 from ._camels_files import SUITE, plan_files, write_set
 from ._camels_sets import DEFAULT_SIZES, FIXED_SETS, parameter_table, simulation_streams
@@ -66,7 +68,8 @@ def make_camels_like(
     n_cells : int, default=64
         Cells along a side of the box and the maps, at least 8. CMD itself has 256.
     n_jobs : int, default=None
-        Simulations to make at once, see joblib. The maps do not depend on it.
+        Simulations to make at once, see joblib, with the backend "loky" or "threading". The maps
+        do not depend on it.
     overwrite : bool, default=False
         Whether to overwrite files of the same names.
     random_state : int, RandomState instance or None, default=None
@@ -81,7 +84,8 @@ def make_camels_like(
         the files; without, an array of float32, of shape (15 * n_simulations, n_fields,
         n_cells, n_cells), and `filenames` is empty. Of the 15 maps of a simulation, map
         ``5 * axis + slab`` is that of the slab along this axis; its rows and columns are the
-        other two axes, in their order. `DESCR` has the recipes.
+        other two axes, in their order. `DESCR` has the recipes. `initial_conditions` are no
+        seeds, and `seeds_known` is False: equal numbers in two sets do not mean equal phases.
 
     Raises
     ------
@@ -91,9 +95,12 @@ def make_camels_like(
         If a file is there and `overwrite` is False, or if files of other fields of the same set
         are there, which would not belong to the new ones.
     OSError
-        If the files cannot be written. No file is then left under its name.
+        If the files cannot be written. They get their names when all are whole, so that files
+        which were there stay as they were; if it is the renaming that fails, some are replaced
+        and the table of parameters is absent.
     ValueError
-        If a parameter has none of its allowed values.
+        If a parameter has none of its allowed values, or the active backend of joblib cannot
+        return results one by one.
     TypeError
         If a parameter has the wrong type.
 
@@ -147,6 +154,7 @@ def make_camels_like(
     4
     """
     _check_choice("set", set, list(DEFAULT_SIZES))
+    _check_backend()
     fields = _check_fields(fields)
     n_simulations = _check_size(n_simulations, set)
     _check_count("n_cells", n_cells, _MIN_CELLS)
@@ -154,7 +162,7 @@ def make_camels_like(
         raise TypeError(_message("overwrite", "True or False", overwrite))
     entropy = _entropy(random_state)
     if folder is not None:
-        folder = _check_folder(folder)
+        folder = check_path("make_camels_like", "folder", folder, "None, a str or a path")
         paths, table_path = plan_files(folder, fields, set, overwrite)
 
     table = parameter_table(set, n_simulations, entropy)
@@ -189,6 +197,7 @@ def _in_memory(set_name, fields, table, boxes, grid):
         target=table,
         all_parameters=(list(PARAMETER_NAMES), table),
         initial_conditions=np.zeros_like(numbers) if set_name in FIXED_SETS else numbers,
+        seeds_known=False,
         field_names=fields,
         redshift=0.0,
         suite=SUITE,
@@ -230,19 +239,21 @@ def _check_size(n_simulations, set_name):
 def _check_fields(fields):
     if fields is None:
         return list(FIELDS)
-    names = [fields] if isinstance(fields, str) else fields
-    names = list(names) if np.iterable(names) else []
-    if not names or sorted(map(str, names)) != sorted(name for name in FIELDS if name in names):
+    names = chosen_fields(fields, FIELDS)
+    if not names:
         allowed = f"None, one of {list(FIELDS)} or a sequence of some of them, each once"
         raise ValueError(_message("fields", allowed, fields))
-    return [str(name) for name in names]
+    return names
 
 
-def _check_folder(folder):
-    try:
-        return Path(folder).expanduser()
-    except TypeError:
-        raise TypeError(_message("folder", "None, a str or a path", folder)) from None
+def _check_backend():
+    backend, _ = get_active_backend()
+    if not backend.supports_return_generator:
+        raise ValueError(
+            "make_camels_like takes the backends 'loky' and 'threading' of joblib, which return "
+            f"results one by one. Got {type(backend).__name__} instead. Name one of them, as in "
+            "joblib.parallel_config('loky')."
+        )
 
 
 def _entropy(random_state):

@@ -63,8 +63,9 @@ def write_set(paths, table_path, table, boxes, n_cells):
     """Write the maps of simulations, one after the other, and their parameters.
 
     The files grow in a hidden sub-folder of their folder. They get their names when all are
-    whole and on the disk, the table of parameters last. Nothing is left after an error; after a
-    kill the sub-folder ``.make_camels_like_*`` is left.
+    whole and on the disk, the table of parameters last. After an error before that all files are
+    as they were; after one in renaming, the table is absent. After a kill the sub-folder
+    ``.make_camels_like_*`` is left.
 
     Parameters
     ----------

@@ -8,7 +8,7 @@ GAS_CONSTANT = 8.2545e-3  # k / m_p, in (km/s)^2 / K
 GRAVITY = 4.30091e-9  # Mpc (km/s)^2 / Msun
 GRAMS_PER_CM3 = 6.7699e-41  # 1 Msun/Mpc^3
 PROTON_MASS = 1.67262e-24  # g
-SUPERNOVA_TEMPERATURE = 1.2e7  # K, of 1e51 erg per 100 Msun of stars shared by as much gas
+SUPERNOVA_TEMPERATURE = 1.2e7  # K, of 1e51 erg per 200 Msun of stars shared by as much gas
 COUPLING = 0.1
 HALO_RADIUS = 0.5  # Mpc/h
 WIND_SPEED = 400.0  # km/s, at A_SN2 = 1

@@ -1,6 +1,7 @@
 """Maps and grids of CAMELS are opened, stacked and labelled, and nothing is read."""
 
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from astropy import units
 from astropy.cosmology.units import littleh, with_H0
 
 from skastro.datasets import load_cmd
+from skastro.exceptions import DatasetNotFoundError
 from skastro.maps import LazyMaps
 from skastro.maps._sources import NpySource
 from skastro.preprocessing import FieldScaler
@@ -51,6 +53,11 @@ def test_groups_are_simulations(write_cmd, tmp_path):
         "params_LH_IllustrisTNG.txt",
     ]
     assert data.DESCR.startswith(".. _cmd_dataset:")
+    assert data.field_descriptions == ["gas density", "neutral hydrogen density"]
+    assert data.seeds_known is False
+    narrow, wide = [0.5, 2.0], [0.25, 4.0]
+    expected = [[0.1, 0.5], [0.6, 1.0], wide, wide, narrow, narrow]
+    assert data.target_ranges.tolist() == expected
 
 
 def test_return_X_y(write_cmd, tmp_path):
@@ -70,6 +77,7 @@ def test_chosen_simulations_keep_their_numbers(write_cmd, tmp_path, return_X_y):
     np.testing.assert_array_equal(np.asarray(maps)[:, 0], arrays["HI"][rows])
     np.testing.assert_array_equal(target, np.repeat(table[[4, 1]], 15, axis=0))
     if not return_X_y:
+        np.testing.assert_array_equal(data.all_parameters, target)
         assert data.groups.tolist() == [4] * 15 + [1] * 15
         assert data.initial_conditions.tolist() == [4] * 15 + [1] * 15
         assert data.map_index.tolist() == [*range(15)] * 2
@@ -151,12 +159,20 @@ def test_grids(tmp_path, spelling):
 
 
 @pytest.mark.parametrize(
-    "header", ["", "# Om sigma8 SN1 AGN1 SN2 AGN2\n", "Om sigma8 SN1 AGN1 SN2 AGN2\n"]
+    "header",
+    [
+        "",
+        "# Om sigma8 SN1 AGN1 SN2 AGN2\n",
+        "Om sigma8 SN1 AGN1 SN2 AGN2\n",
+        "\ufeff",
+        "\ufeff# Om sigma8 SN1 AGN1 SN2 AGN2\n",
+        "# parameters of the LH simulations sorted\n",
+    ],
 )
 def test_table_with_and_without_header(write_cmd, tmp_path, header):
     _, table = write_cmd()
     path = tmp_path / "params_LH_IllustrisTNG.txt"
-    path.write_text(header + path.read_text())
+    path.write_text(header + path.read_text(), encoding="utf-8")
     np.testing.assert_array_equal(load_cmd(tmp_path, "HI").target[::15], table)
 
 
@@ -202,6 +218,55 @@ def test_nbody_has_two_parameters(tmp_path, name, n_columns):
     np.testing.assert_array_equal(data.target, np.repeat(rows[:, :2], 15, axis=0))
 
 
+@pytest.mark.parametrize("name", ["params_LH_SIMBA.txt", "params_SIMBA.txt"])
+@pytest.mark.parametrize("where", [".", "SIMBA", "2D_maps/data/SIMBA"])
+def test_nbody_takes_the_table_of_its_twin(tmp_path, name, where):
+    np.save(tmp_path / "Maps_Mtot_Nbody_SIMBA_LH_z=0.00.npy", np.ones((30, 8, 8), np.float32))
+    rows = np.array([[0.3, 0.8, 1, 1, 1, 1], [0.2, 0.7, 2, 2, 2, 2]])
+    (tmp_path / where).mkdir(parents=True, exist_ok=True)
+    np.savetxt(tmp_path / where / name, rows)
+    data = load_cmd(tmp_path, "Mtot", "Nbody_SIMBA")
+    np.testing.assert_array_equal(data.target[::15], rows[:, :2])
+    assert data.target_ranges.tolist() == [[0.1, 0.5], [0.6, 1.0]]
+
+
+@pytest.mark.parametrize("suite", ["IllustrisTNG", "Nbody_IllustrisTNG"])
+def test_name_of_the_table_of_the_first_release(write_cmd, tmp_path, suite):
+    _, table = write_cmd(("Mtot",), suite=suite)
+    newer, older = tmp_path / f"params_LH_{suite}.txt", tmp_path / f"params_{suite}.txt"
+    np.savetxt(older, table[::-1], fmt="%.5f")
+    n = 2 if "Nbody" in suite else 6
+    np.testing.assert_array_equal(load_cmd(tmp_path, "Mtot", suite).target[::15], table[:, :n])
+    newer.unlink()
+    older_first = load_cmd(tmp_path, "Mtot", suite)
+    np.testing.assert_array_equal(older_first.target[::15], table[::-1, :n])
+    assert older_first.filenames[-1] == str(older)
+
+
+def test_table_of_the_first_release_is_of_LH_alone(write_cmd, tmp_path):
+    write_cmd(set_name="SB28")
+    (tmp_path / "params_SB28_IllustrisTNG.txt").rename(tmp_path / "params_IllustrisTNG.txt")
+    with pytest.raises(DatasetNotFoundError, match="params_SB28_IllustrisTNG"):
+        load_cmd(tmp_path, "HI", set="SB28")
+
+
+@pytest.mark.parametrize("as_type", [str, Path])
+def test_params_file(write_cmd, tmp_path, as_type):
+    _, table = write_cmd()
+    path = tmp_path / "elsewhere" / "mine.txt"
+    path.parent.mkdir()
+    np.savetxt(path, table[::-1], fmt="%.5f")
+    data = load_cmd(tmp_path, "HI", params_file=as_type(path))
+    np.testing.assert_array_equal(data.target[::15], table[::-1])
+    assert data.filenames[-1] == str(path)
+
+
+def test_ranges_that_are_unknown(write_cmd, tmp_path):
+    write_cmd(suite="Obsidian", set_name="CV")
+    np.savetxt(tmp_path / "params_CV_Obsidian.txt", [[0.3, 0.8, 1, 1, 1, 1]] * 6)
+    assert load_cmd(tmp_path, "HI", "Obsidian", "CV").target_ranges is None
+
+
 @pytest.mark.parametrize("spelling", ["EAGLE", "SwiftEAGLE"])
 @pytest.mark.parametrize("asked", ["EAGLE", "SwiftEAGLE"])
 def test_both_names_of_eagle(write_cmd, tmp_path, spelling, asked):
@@ -219,6 +284,7 @@ def test_seeds_of_a_table_with_seeds(write_cmd, tmp_path):
     path.write_text("#Name Omega_m sigma_8 A_SN1 A_AGN1 A_SN2 A_AGN2 seed\n" + LH_1)
     data = load_cmd(tmp_path, "HI")
     assert data.initial_conditions.tolist() == [41] * 15 + [43] * 15
+    assert data.seeds_known is True
     assert data.target[15].tolist() == [0.2, 0.7, 2, 3, 1.5, 0.5]
     assert data.all_parameter_names == NAMES
     assert data.filenames[-1] == str(path)

@@ -34,6 +34,7 @@ NAMES = "Omega_m sigma_8 A_SN1 A_AGN1 A_SN2 A_AGN2"
         ({"redshift": -1}, "redshift", "a number of 0 or more"),
         ({"redshift": np.nan}, "redshift", "a number of 0 or more"),
         ({"redshift": "0"}, "redshift", "a number of 0 or more"),
+        ({"redshift": 0.004}, "redshift", "of two decimals at most"),
     ],
 )
 def test_bad_parameter(tmp_path, parameters, named, allowed):
@@ -52,6 +53,8 @@ def test_bad_parameter(tmp_path, parameters, named, allowed):
         ("simulations", [1.0]),
         ("simulations", [True, False]),
         ("simulations", [[1]]),
+        ("simulations", [[1], [2, 3]]),
+        ("params_file", 3),
     ],
 )
 def test_bad_type(write_cmd, tmp_path, parameter, value):
@@ -91,6 +94,60 @@ def test_missing_grids(tmp_path):
     call = r"cmd_files\(\['HI'\], 'SIMBA', 'CV', kind='grids', n_cells=128, redshift=0.5\)"
     with pytest.raises(DatasetNotFoundError, match=rf"Grids_HI_SIMBA_CV_128_z=0\.5\.npy.*{call}"):
         load_cmd(tmp_path, "HI", "SIMBA", "CV", kind="grids", n_cells=128, redshift=0.5)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "name", "archive"),
+    [
+        ({"redshift": 0.5}, "Maps_HI_SIMBA_LH_z=0.50.npy", "maps of the redshifts [0.0] only"),
+        (
+            {"kind": "grids", "n_cells": 64},
+            "Grids_HI_SIMBA_LH_64_z=0.0.npy",
+            "grids of [128, 256, 512] cells a side only",
+        ),
+    ],
+)
+def test_what_the_archive_lacks_is_not_said_to_be_listed(tmp_path, parameters, name, archive):
+    with pytest.raises(DatasetNotFoundError) as caught:
+        load_cmd(tmp_path, "HI", "SIMBA", **parameters)
+    assert name in str(caught.value)
+    assert archive in str(caught.value)
+    assert "cmd_files" not in str(caught.value)
+
+
+def test_redshift_is_not_rounded(tmp_path):
+    for name in ("Grids_HI_SIMBA_LH_4_z=0.5.npy", "Grids_HI_SIMBA_LH_4_z=0.0.npy"):
+        np.save(tmp_path / name, np.ones((1, 4, 4, 4), np.float32))
+    (tmp_path / "params_LH_SIMBA.txt").write_text("0.3 0.8 1 1 1 1")
+    options = {"fields": "HI", "suite": "SIMBA", "kind": "grids", "n_cells": 4}
+    with pytest.raises(DatasetNotFoundError, match=r"Grids_HI_SIMBA_LH_4_z=0\.54\.npy"):
+        load_cmd(tmp_path, redshift=0.54, **options)
+    np.save(tmp_path / "Grids_HI_SIMBA_LH_4_z=0.54.npy", np.full((1, 4, 4, 4), 2, np.float32))
+    data = load_cmd(tmp_path, redshift=0.54, **options)
+    assert data.redshift == 0.54
+    assert np.asarray(data.maps).max() == 2
+
+
+@pytest.mark.parametrize("fields", [["Mgas", "HI"], ["HI", "Mgas"]])
+def test_fields_beside_tables_that_differ(write_cmd, tmp_path, fields):
+    _, table = write_cmd()
+    inner = tmp_path / "IllustrisTNG"
+    inner.mkdir()
+    (tmp_path / HI).rename(inner / HI)
+    (inner / TABLE).write_bytes((tmp_path / TABLE).read_bytes())
+    np.testing.assert_array_equal(load_cmd(tmp_path, fields).target[::15], table)
+    np.savetxt(inner / TABLE, table[::-1], fmt="%.5f")
+    message = rf"tables of parameters that differ: .*{TABLE}.*{TABLE}.*params_file"
+    with pytest.raises(DatasetFormatError, match=message):
+        load_cmd(tmp_path, fields)
+    chosen = load_cmd(tmp_path, fields, params_file=inner / TABLE)
+    np.testing.assert_array_equal(chosen.target[::15], table[::-1])
+
+
+def test_no_params_file(write_cmd, tmp_path):
+    write_cmd()
+    with pytest.raises(DatasetNotFoundError, match=r"no file '.*absent\.txt' .*params_file"):
+        load_cmd(tmp_path, "HI", params_file=tmp_path / "absent.txt")
 
 
 def test_missing_mocks(tmp_path):
@@ -183,7 +240,7 @@ def test_grids_and_rows_that_do_not_match(write_cmd, tmp_path):
         ("0.3 0.8 1 nan 1 1", "holds nan in row 0, column 3; expected finite"),
         ("0.3 0.8 1 inf 1 1", "holds inf in row 0, column 3; expected finite"),
         ("0.3 0.8 1 1 1", r"5 columns and no header .* expected \[6, 28\] columns"),
-        ("# a b c d e f\n0.3 0.8 1 1 1 1", r"no column for \['Omega_m', .*\['a', 'b'"),
+        ("a b c d e f\n0.3 0.8 1 1 1 1", r"no column for \['Omega_m', .*\['a', 'b'"),
         ("CV_0 0.3 0.8 1 1 1 1 5", "simulation 'CV_0' in row 0; expected 'LH_0'"),
         ("LH_1 0.3 0.8 1 1 1 1 5", "simulation 'LH_1' in row 0; expected 'LH_0'"),
         ("0.3 0.8 1 1 1 3.5", r"A_AGN2 = 3\.5 in row 0; expected 0\.5 to 2 in the set LH"),

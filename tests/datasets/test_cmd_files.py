@@ -61,6 +61,34 @@ def test_unknown_sizes_are_said_to_be_so(suite):
     assert repr(files).splitlines()[-1] == "   unknown  in all"
 
 
+@pytest.mark.parametrize(
+    ("suite", "set_name", "n"),
+    [
+        ("Ramses", "SB5", 256),
+        ("CROCODILE", "CV", 27),
+        ("EAGLE", "LH", 1000),
+        ("Magneticum", "LH", 50),
+        ("Obsidian", "CV", 27),
+        ("Nbody_EAGLE", "CV", 27),
+        ("Astrid", "BE", 27),
+    ],
+)
+def test_sizes_of_files_that_are_not_documented(suite, set_name, n):
+    files = cmd_files("Mtot", suite, set_name)
+    assert files[0].n_simulations == n
+    assert files[0].n_bytes is None
+    assert files.n_bytes is None
+
+
+def test_sizes_of_documented_files():
+    for suite, set_name, n in [
+        ("IllustrisTNG", "BE", 27),
+        ("Astrid", "SB7", 1024),
+        ("Nbody_SIMBA", "EX", 4),
+    ]:
+        assert cmd_files("Mtot", suite, set_name).n_bytes == 128 + n * 15 * 256 * 256 * 4
+
+
 def test_repr_of_small_files():
     lines = repr(cmd_files("T", "SIMBA", "EX")).splitlines()
     assert lines[0] == "   15.7 MB  2D_maps/data/SIMBA/Maps_T_SIMBA_EX_z=0.00.npy"

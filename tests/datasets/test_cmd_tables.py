@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from skastro.datasets import load_cmd
-from skastro.datasets._cmd_tables import read_table, six_parameters
+from skastro.datasets._cmd_format import PARAMETER_NAMES
+from skastro.datasets._cmd_tables import _CODE_UNITS, read_table, six_parameters
 from skastro.exceptions import DatasetFormatError
 
 FIDUCIAL = [0.3, 0.8, 1, 1, 1, 1]
@@ -163,22 +164,69 @@ def test_columns_without_header_are_those_of_the_documented_ones(camels):
         ]
 
 
-def test_fiducial_values_are_those_of_the_info_tables(camels):
-    from skastro.datasets._cmd_tables import _CODE_UNITS
+SHORT_NAMES = {"ASN1": "A_SN1", "AAGN1": "A_AGN1", "AGN1": "A_AGN1", "ASN2": "A_SN2"}
+SHORT_NAMES |= {"AAGN2": "A_AGN2", "AGN2": "A_AGN2"}
 
-    for suite, name in (
+
+@pytest.mark.parametrize(
+    ("suite", "name"),
+    [
         ("IllustrisTNG", "Info_IllustrisTNG_L25n256_28params.txt"),
         ("SIMBA", "Info_SIMBA_L25n256_28params.csv"),
         ("CROCODILE", "Info_crocodile_L25n256_26params.csv"),
         ("Ramses", "Info_Ramses_L25n256_5params.csv"),
-    ):
-        header, *lines = (camels / "CosmoAstroSeed" / name).read_text().splitlines()
-        titles = [title.strip() for title in header.split(",")]
-        column = titles.index("Fid" if "Fid" in titles else "FiducialVal")
-        rows = [re.split(r"\s*,\s*", line) for line in lines]
-        fiducial = {row[0]: float(row[column]) for row in rows}
-        for title, (_, value) in _CODE_UNITS[suite].items():
-            assert fiducial[title.replace("Reior", "Reor")] == value
+    ],
+)
+def test_names_and_fiducial_values_are_those_of_the_info_tables(camels, suite, name):
+    header, *lines = (camels / "CosmoAstroSeed" / name).read_text().splitlines()
+    titles = [title.strip() for title in header.split(",")]
+    column = titles.index("Fid" if "Fid" in titles else "FiducialVal")
+    expected = {}
+    for row in (re.split(r"\s*,\s*", line) for line in lines):
+        short = re.findall("A?(?:SN|AGN)[12]", f"{row[0]} {row[-1]}")
+        if short:
+            expected[row[0]] = (SHORT_NAMES[short[0]], float(row[column]))
+    assert {parameter for parameter, _ in expected.values()} == set(PARAMETER_NAMES[2:])
+    found = {title.replace("Reior", "Reor"): value for title, value in _CODE_UNITS[suite].items()}
+    assert found == expected
+
+
+@pytest.mark.parametrize("suite", ["SIMBA", "CROCODILE"])
+def test_columns_in_units_of_the_code_by_hand(camels, suite):
+    path = camels / "CosmoAstroSeed" / f"CosmoAstroSeed_{suite}_L25n256_1P.txt"
+    rows = [line.split() for line in path.read_text().splitlines() if not line.startswith("#")]
+    values = np.array([[float(token) for token in row[1:7]] for row in rows])
+    order, fiducial = {
+        "SIMBA": ([0, 1, 2, 3, 4, 5], [1, 1, 1, 20, 1.6, 7000]),
+        "CROCODILE": ([0, 1, 2, 4, 3, 5], [1, 1, 1, 1, 1, 3.16e8]),
+    }[suite]
+    target = six_parameters(read_table(path, suite, "1P"), suite, "1P")
+    np.testing.assert_allclose(target, values[:, order] / fiducial)
+
+
+def test_all_parameters_of_chosen_simulations(camels, tmp_path):
+    path = camels / "CosmoAstroSeed" / "CosmoAstroSeed_IllustrisTNG_L25n256_SB28.txt"
+    lines = [line.split() for line in path.read_text().splitlines() if not line.startswith("#")]
+    write_maps(tmp_path, "HI", "IllustrisTNG", "SB28", 2048)
+    data = load_cmd(tmp_path, "HI", set="SB28", simulations=[2047, 3], params_file=path)
+    rows = [[float(token) for token in lines[i][1:-1]] for i in (2047, 3)]
+    np.testing.assert_array_equal(data.all_parameters, np.repeat(rows, 15, axis=0))
+    assert data.all_parameters.shape == (30, 28)
+    assert data.initial_conditions[::15].tolist() == [int(lines[i][-1]) for i in (2047, 3)]
+
+
+def test_sets_share_seeds_as_the_description_says(camels):
+    seeds = {
+        name: read_table(
+            camels / "CosmoAstroSeed" / f"CosmoAstroSeed_IllustrisTNG_L25n256_{name}.txt",
+            "IllustrisTNG",
+            name,
+        ).seeds
+        for name in ("CV", "LH", "1P", "BE")
+    }
+    assert np.isin(seeds["CV"], seeds["LH"]).sum() == 24
+    for name in ("1P", "BE"):
+        assert np.isin(seeds[name], seeds["LH"]).all()
 
 
 def test_relative_values_in_a_table_of_code_units_are_refused(tmp_path, write_cmd):

@@ -8,8 +8,8 @@ import pytest
 
 from skastro.exceptions import MapShapeError, MapSourceError
 from skastro.maps import LazyMaps, MapTransformer, open_maps, stack_channels
-from skastro.maps._sources import NpySource
-from skastro.preprocessing import FieldScaler
+from skastro.maps._sources import CHUNK_BYTES, ArraySource, NpySource
+from skastro.preprocessing import BlockPool, FieldScaler
 from skastro.utils import fingerprint
 
 
@@ -119,6 +119,23 @@ def test_steps_of_members_are_applied_to_their_channels(fields, paths):
     maps = stack_channels([paths[0], scaler.transform(open_maps(paths[1]))])
     expected = np.concatenate([fields[0][:, None], scaler.transform(fields[1])], axis=1)
     np.testing.assert_array_equal(np.asarray(maps), expected)
+
+
+def test_members_that_steps_shrink_are_read_in_chunks_of_their_own_size(monkeypatch):
+    values = np.broadcast_to(np.arange(200, dtype=np.float32)[:, None, None], (200, 256, 256))
+    pooled = BlockPool(16).fit(values[:1]).transform(open_maps(values))
+    maps = stack_channels([pooled, stack_channels([pooled, pooled])])
+    n_read = []
+
+    def read(self, rows):
+        n_read.append(len(rows))
+        return self.array[rows]
+
+    monkeypatch.setattr(ArraySource, "read", read)
+    rows = np.arange(200)[::-1]
+    np.testing.assert_array_equal(np.asarray(maps[rows])[:, :, 5, 7], rows[:, None].repeat(3, 1))
+    assert sum(n_read) == 3 * 200
+    assert max(n_read) == CHUNK_BYTES // (4 * 256 * 256)
 
 
 def test_realization_is_handed_on(fields, paths):

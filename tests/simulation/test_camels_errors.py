@@ -1,5 +1,6 @@
 import re
 
+import joblib
 import numpy as np
 import pytest
 
@@ -35,6 +36,16 @@ SMALL = {"fields": ["Mtot", "HI"], "n_cells": 8, "random_state": 0}
 def test_bad_parameters(parameters, error, message):
     with pytest.raises(error, match=message):
         make_camels_like(**parameters)
+
+
+def test_backend_that_cannot_return_boxes_one_by_one(tmp_path):
+    message = "make_camels_like takes .*'loky' and 'threading' .*MultiprocessingBackend"
+    with (
+        joblib.parallel_config("multiprocessing", n_jobs=2),
+        pytest.raises(ValueError, match=message),
+    ):
+        make_camels_like(tmp_path / "new", 2, **SMALL)
+    assert contents(tmp_path) == {}
 
 
 def contents(folder):

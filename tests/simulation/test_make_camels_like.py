@@ -1,3 +1,4 @@
+import joblib
 import numpy as np
 import pytest
 from sklearn.utils import Bunch
@@ -40,6 +41,14 @@ def test_shapes_types_and_order(data):
     np.testing.assert_array_equal(data.map_index, np.tile(np.arange(15), 3))
     assert len(np.unique(data.target, axis=0)) == 3
     assert "made up" in data.DESCR
+    assert data.seeds_known is False
+    assert data.target_ranges.tolist() == [
+        [0.1, 0.5],
+        [0.6, 1.0],
+        *[[0.25, 4]] * 2,
+        *[[0.5, 2]] * 2,
+    ]
+    assert data.field_descriptions[0] == "gas density"
 
 
 def test_maps_are_finite_and_of_plausible_size(data):
@@ -86,6 +95,12 @@ def test_equal_bits_for_any_number_of_jobs(data):
     np.testing.assert_array_equal(again.maps, data.maps)
     np.testing.assert_array_equal(again.target, data.target)
     np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+
+
+def test_equal_bits_in_threads(data):
+    with joblib.parallel_config("threading"):
+        again = make_camels_like(n_simulations=3, n_cells=16, n_jobs=2, random_state=0)
+    np.testing.assert_array_equal(again.maps, data.maps)
 
 
 def test_simulation_depends_on_its_number_and_the_seed_alone():

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
+from astropy import constants, units
 
+from skastro.simulation import _gas
 from skastro.simulation._density import lognormal_density
 from skastro.simulation._gas import (
     electron_density,
@@ -20,6 +22,8 @@ from skastro.simulation._stars import (
     correlated_scatter,
     draw_feedback,
     make_baryons,
+    nuclear_activity,
+    old_fraction,
     star_efficiency,
 )
 
@@ -77,6 +81,58 @@ def test_star_efficiency_by_hand():
     expected[0] = 0
     np.testing.assert_allclose(star_efficiency(dense, feedback, scatter), expected, rtol=1e-12)
     assert star_efficiency(np.array([40.0]), NONE, np.array([9.0])) == 0.6
+
+
+def test_old_stars_and_active_nuclei_by_hand():
+    dense, feedback = np.array([0.0, 10.0, 400.0]), Feedback(1, 4, 1, 1)
+    np.testing.assert_allclose(old_fraction(dense, feedback), [0, 0.4 / 1.4, 16 / 17])
+    np.testing.assert_allclose(nuclear_activity(dense, 0.0), np.exp(-0.125) * dense / (40 + dense))
+    assert nuclear_activity(40.0, -1.0) == pytest.approx(0.5 * np.exp(-0.625))
+
+
+def spread_by_sums(field, radius, cell):
+    """Convolve with a Gaussian, shift by shift."""
+    n = len(field)
+    nearest = [min(step, n - step) * cell for step in range(n)]
+    weights = {
+        shift: np.exp(-sum(nearest[step] ** 2 for step in shift) / (2 * radius**2))
+        for shift in np.ndindex(field.shape)
+    }
+    total = sum(weights.values())
+    return sum(w / total * np.roll(field, shift, (0, 1, 2)) for shift, w in weights.items())
+
+
+def test_baryons_by_hand():
+    grid = PeriodicGrid(5, 5.0)
+    overdensity = np.random.default_rng(0).lognormal(2.0, 1.5, grid.shape)
+    feedback = Feedback(1.5, 0.7, 1.44, 0.8)
+    made = make_baryons(grid, overdensity, 0.16, feedback, np.random.default_rng(1))
+
+    rng = np.random.default_rng(1)
+    scatter = [correlated_scatter(grid, rng) for _ in range(2)]
+    stars = 0.16 * overdensity * star_efficiency(overdensity, feedback, scatter[0])
+    gas = 0.16 * overdensity - stars
+    nuclei = stars * np.exp(0.5 * scatter[1] - 0.125) / (1 + 40 / overdensity)
+    wind = 1 / (1 / gas + 1 / (2 * 1.5 * stars + 1e-300))
+    bubble = (gas - wind) / (1 + gas / (20 * 0.7 * nuclei + 1e-300))
+    blown = spread_by_sums(wind, 0.6 * 1.2, 1.0)
+    inflated = spread_by_sums(bubble, 1.2 * 0.8, 1.0)
+    spread = spread_by_sums(stars, 0.6 * 1.2, 1.0)
+    leaving = 0.5 * 1.5**0.25
+    old = stars * overdensity / (overdensity + 50 / 0.7**0.5)
+    magnesium = leaving * spread + (1 - leaving) * stars
+    expected = Baryons(
+        stars=stars,
+        gas=gas - wind - bubble + blown + inflated,
+        wind=blown,
+        bubble=inflated,
+        wind_energy=1.5 * spread,
+        bubble_energy=2 * 0.7 * spread_by_sums(nuclei, 1.2 * 0.8, 1.0),
+        magnesium=magnesium,
+        iron=magnesium + spread_by_sums(old, 1.2 * 0.8, 1.0),
+    )
+    for name, found, wanted in zip(Baryons._fields, made, expected, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-9, err_msg=name)
 
 
 def test_winds_hold_up_small_haloes_and_nuclei_large_ones():
@@ -160,3 +216,17 @@ def test_metals_heat_and_outflows_by_hand():
     assert feedback_temperature(baryons) == pytest.approx(1.2e6 * 2)
     expected = np.sqrt(300**2 + 800**2 / 4 + 400**2 / 8)
     assert gas_speed(300.0, baryons, Feedback(1, 1, 2.0, 0.5)) == pytest.approx(expected)
+
+
+def test_constants_are_those_of_astropy():
+    speed = units.km / units.s
+    boltzmann = (constants.k_B / constants.m_p).to_value(speed**2 / units.K)
+    assert pytest.approx(boltzmann, rel=1e-4) == _gas.GAS_CONSTANT
+    gravity = constants.G.to_value(units.Mpc * speed**2 / units.Msun)
+    assert pytest.approx(gravity, rel=1e-4) == _gas.GRAVITY
+    density = (units.Msun / units.Mpc**3).to(units.g / units.cm**3)
+    assert pytest.approx(density, rel=1e-4) == _gas.GRAMS_PER_CM3
+    assert pytest.approx(constants.m_p.to_value(units.g), rel=1e-4) == _gas.PROTON_MASS
+    per_mass = 1e51 * units.erg / (200 * units.Msun)
+    heat = (per_mass * 2 / 3 * 0.59 * constants.m_p / constants.k_B).to_value(units.K)
+    assert pytest.approx(heat, rel=5e-3) == _gas.SUPERNOVA_TEMPERATURE
