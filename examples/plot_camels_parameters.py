@@ -101,7 +101,7 @@ def network(arguments, **parameters):
             readout="mean",
             padding_mode="circular",
         ),
-        loss="gaussian_nll",
+        loss=arguments.loss,
         lr=3e-3,
         batch_size=64,
         max_epochs=arguments.epochs,
@@ -317,6 +317,7 @@ def main():
     parser.add_argument("--cells", type=int, default=32, help="cells of a mock along a side")
     parser.add_argument("--fields", nargs="+", default=FIELDS, help="Mtot must be among them")
     parser.add_argument("--filters", type=int, default=16)
+    parser.add_argument("--loss", choices=["gaussian_nll", "moments"], default="gaussian_nll")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--published-epochs", type=int, default=40)
     parser.add_argument("--leak-simulations", type=int, default=60)
