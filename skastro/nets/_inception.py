@@ -10,12 +10,10 @@ from ..utils._params import DIM, Interval, StrOptions
 from ._base import Net
 from ._layers import (
     STEMS,
-    Dropout,
-    SpatialReadout,
     check_wrap,
     convolution,
     first_layers,
-    he_normal_,
+    mean_readout_net,
     padded_max_pool,
 )
 
@@ -156,14 +154,7 @@ class Inception(Net):
             widths = [self._scaled(n) for n in _MODULES[name]]
             features[f"inception_{name}"] = _Branches(n_channels, widths, shared)
             n_channels = widths[0] + widths[2] + widths[4] + widths[5]
-        features = nn.Sequential(features)
-        he_normal_(features)
-        head = nn.Sequential(
-            *([Dropout(self.dropout)] if self.dropout else []), nn.Linear(n_channels, n_outputs)
-        )
-        return nn.Sequential(
-            OrderedDict(features=features, readout=SpatialReadout("mean"), head=head)
-        )
+        return mean_readout_net(features, n_channels, n_outputs, self.dropout)
 
 
 class _Branches(nn.Module):

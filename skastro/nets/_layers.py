@@ -1,5 +1,7 @@
 """Layers that the architectures share."""
 
+from collections import OrderedDict
+
 import torch
 from torch import nn
 
@@ -310,3 +312,28 @@ def he_normal_(module):
     for layer in module.modules():
         if isinstance(layer, (*CONVOLUTIONS.values(), nn.Linear)):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+
+
+def mean_readout_net(features, n_channels, n_outputs, dropout):
+    """A net whose outputs are linear in the mean of each of its last feature maps.
+
+    Parameters
+    ----------
+    features : OrderedDict of str to torch.nn.Module
+        The layers up to the feature maps; their weights are drawn by `he_normal_`.
+    n_channels : int
+        Feature maps.
+    n_outputs : int
+        Values that come out.
+    dropout : float
+        Probability of dropout before the linear layer.
+
+    Returns
+    -------
+    torch.nn.Sequential
+        The parts ``features``, ``readout`` and ``head``.
+    """
+    features = nn.Sequential(features)
+    he_normal_(features)
+    head = nn.Sequential(*([Dropout(dropout)] if dropout else []), nn.Linear(n_channels, n_outputs))
+    return nn.Sequential(OrderedDict(features=features, readout=SpatialReadout("mean"), head=head))

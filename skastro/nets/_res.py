@@ -9,12 +9,10 @@ from ..utils._params import DIM, Interval, Options, StrOptions
 from ._base import Net
 from ._layers import (
     STEMS,
-    Dropout,
-    SpatialReadout,
     check_wrap,
     convolution,
     first_layers,
-    he_normal_,
+    mean_readout_net,
 )
 
 _BLOCKS = {
@@ -124,14 +122,7 @@ class ResNet(Net):
                 blocks.append(_Residual(n_channels, n_filters, kind, stride, shared))
                 n_channels = n_filters * _EXPANSION[kind]
             features[f"stage_{i + 1}"] = nn.Sequential(*blocks)
-        features = nn.Sequential(features)
-        he_normal_(features)
-        head = nn.Sequential(
-            *([Dropout(self.dropout)] if self.dropout else []), nn.Linear(n_channels, n_outputs)
-        )
-        return nn.Sequential(
-            OrderedDict(features=features, readout=SpatialReadout("mean"), head=head)
-        )
+        return mean_readout_net(features, n_channels, n_outputs, self.dropout)
 
 
 class _Residual(nn.Module):
