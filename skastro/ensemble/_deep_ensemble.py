@@ -1,21 +1,19 @@
 """Several nets of one kind, whose disagreement is part of the error bar."""
 
-from inspect import signature
 from numbers import Integral
 
 import numpy as np
 from sklearn import config_context
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone, is_regressor
-from sklearn.pipeline import Pipeline
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from ..maps import check_maps
 from ..neural_network import CNNRegressor
-from ..neural_network._targets import regression_loss
 from ..neural_network._torch import draw_seed
 from ..utils import as_numpy, inner_fit_params
 from ..utils._params import HasMethods, Interval
+from ._predicts_std import predicts_std
 
 
 class DeepEnsembleRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
@@ -64,9 +62,9 @@ class DeepEnsembleRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     Notes
     -----
     Members have variances where the last step of `estimator` is a `CNNRegressor` whose loss
-    learns them ("gaussian_nll", "moments"), or another regressor whose ``predict`` takes
-    `return_std`. Other estimators that wrap such a one, as a search or a `SliceRegressor` does,
-    pass no standard deviations on, so that only the spread of the members' means is left.
+    learns them ("gaussian_nll", "moments"), a `SliceRegressor` around such a one, or another
+    regressor whose ``predict`` takes `return_std`. Other estimators that wrap one, as a search
+    does, pass no standard deviations on, so that only the spread of the members' means is left.
 
     References
     ----------
@@ -252,10 +250,14 @@ class DeepEnsembleRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         X = as_numpy(check_maps(self, X, reset=False))
         with config_context(enable_metadata_routing=False):
-            if not (return_std and _has_std(self.estimators_[0])):
+            if not (return_std and predicts_std(self.estimators_[0])):
                 return [member.predict(X) for member in self.estimators_], []
             pairs = [member.predict(X, return_std=True) for member in self.estimators_]
         return [mean for mean, _ in pairs], [std for _, std in pairs]
+
+    @property
+    def _fitted_member(self):
+        return self.estimators_[0]
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "estimators_")
@@ -279,17 +281,6 @@ def _seeded(estimator, seed, number):
 def _fit_member(estimator, X, y, params):
     with config_context(enable_metadata_routing=False):
         return estimator.fit(X, y, **params)
-
-
-def _has_std(member):
-    """Whether the last step of a fitted member predicts standard deviations."""
-    while isinstance(member, Pipeline):
-        member = member.steps[-1][1]
-    if isinstance(member, DeepEnsembleRegressor):
-        return _has_std(member.estimators_[0])
-    if isinstance(member, CNNRegressor):
-        return regression_loss(member._fitted_loss).outputs_per_target == 2
-    return "return_std" in signature(member.predict).parameters
 
 
 def _mean(values):

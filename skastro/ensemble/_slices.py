@@ -11,6 +11,7 @@ from ..neural_network import CNNClassifier, CNNRegressor
 from ..preprocessing import CubeSlicer
 from ..utils import inner_fit_params
 from ..utils._params import HasMethods
+from ._predicts_std import predicts_std
 
 _CHUNK_BYTES = 1 << 28
 
@@ -79,8 +80,8 @@ class _SliceEstimator(MetaEstimatorMixin, BaseEstimator):
     def _repeat(self, values):
         return np.repeat(np.asarray(values), self.grid_.n_pieces, axis=0)
 
-    def _on_slices(self, method, X):
-        """What a method says of pieces, averaged over patches: (n_samples, n_slices, ...)."""
+    def _on_pieces(self, method, X):
+        """What a method says of pieces: (n_samples, n_slices, n_patches, ...)."""
         check_is_fitted(self)
         X = self._check_cubes(X, reset=False)
         per_cube = self.grid_.n_pieces * np.prod(self.slicer_.piece_shape(X.shape[1:])) * 4
@@ -90,8 +91,12 @@ class _SliceEstimator(MetaEstimatorMixin, BaseEstimator):
         for start in range(0, len(X), size):
             cubes = X[start : start + size]
             values = method(self.slicer_.cut(cubes))
-            parts.append(values.reshape(len(cubes), *shape, *values.shape[1:]).mean(axis=2))
+            parts.append(values.reshape(len(cubes), *shape, *values.shape[1:]))
         return np.concatenate(parts)
+
+    def _on_slices(self, method, X):
+        """What a method says of slices, averaged over patches: (n_samples, n_slices, ...)."""
+        return self._on_pieces(method, X).mean(axis=2)
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "estimator_")
@@ -293,38 +298,84 @@ class SliceRegressor(RegressorMixin, _SliceEstimator):
     def _default():
         return CNNRegressor()
 
-    def predict(self, X):
+    def predict(self, X, return_std=False):
         """Predict targets of cubes, averaged over slices.
 
         Parameters
         ----------
         X : array-like or LazyMaps of shape (n_samples, [n_channels,] d, h, w)
             Cubes of the shape that was fitted.
+        return_std : bool, default=False
+            Whether to return standard deviations as well.
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n_samples, n_targets)
+        y_mean : ndarray of shape (n_samples,) or (n_samples, n_targets)
             Targets.
-        """
-        return self.predict_slices(X).mean(axis=1)
+        y_std : ndarray of the same shape
+            Standard deviation (one sigma) of the mixture of the slices, only with
+            ``return_std=True``: mean of the variances plus variance of the means. Slices of a
+            cube share its structures, and so their errors; averaging is not credited with
+            making them smaller.
 
-    def predict_slices(self, X):
+        Raises
+        ------
+        ValueError
+            If standard deviations are asked of an estimator that predicts none.
+        """
+        if not return_std:
+            return self.predict_slices(X).mean(axis=1)
+        return _mixture(*self.predict_slices(X, return_std=True), axis=1)
+
+    def predict_slices(self, X, return_std=False):
         """Predict targets of each slice, averaged over its patches.
 
         Parameters
         ----------
         X : array-like or LazyMaps of shape (n_samples, [n_channels,] d, h, w)
             Cubes of the shape that was fitted.
+        return_std : bool, default=False
+            Whether to return standard deviations as well.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_slices) or (n_samples, n_slices, n_targets)
+        y_mean : ndarray of shape (n_samples, n_slices) or (n_samples, n_slices, n_targets)
             Targets.
+        y_std : ndarray of the same shape
+            Standard deviation of the mixture of the patches; only with ``return_std=True``.
+
+        Raises
+        ------
+        ValueError
+            If standard deviations are asked of an estimator that predicts none.
         """
         check_is_fitted(self)
-        return self._on_slices(self.estimator_.predict, X)
+        if not return_std:
+            return self._on_slices(self.estimator_.predict, X)
+        if not predicts_std(self.estimator_):
+            raise ValueError(
+                f"{type(self).__name__}.predict(return_std=True) needs an estimator that predicts "
+                f"standard deviations, and {self.estimator_!r} does not. Fit with "
+                f"CNNRegressor(loss='gaussian_nll'), or set return_std=False."
+            )
+        moments = self._on_pieces(self._moments, X)
+        return _mixture(moments[:, :, :, 0], moments[:, :, :, 1], axis=2)
+
+    def _moments(self, X):
+        """Means and standard deviations of pieces, (n_pieces, 2, ...)."""
+        with config_context(enable_metadata_routing=False):
+            return np.stack(self.estimator_.predict(X, return_std=True), axis=1)
+
+    @property
+    def _fitted_member(self):
+        return self.estimator_
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+
+def _mixture(mean, std, axis):
+    """Mean and standard deviation of equal shares of distributions along an axis."""
+    return mean.mean(axis), np.sqrt((std**2).mean(axis) + mean.var(axis))

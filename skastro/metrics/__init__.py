@@ -1,5 +1,6 @@
 """Scores of the field, beside those of scikit-learn."""
 
+from ._adjacent_accuracy import adjacent_accuracy_score
 from ._aggregate import aggregate_by_group
 from ._coverage import coverage
 from ._reduced_chi2 import reduced_chi2
@@ -7,6 +8,7 @@ from ._relative_error import relative_error
 from ._report import recovery_report
 
 __all__ = [
+    "adjacent_accuracy_score",
     "aggregate_by_group",
     "coverage",
     "recovery_report",

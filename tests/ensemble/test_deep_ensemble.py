@@ -87,7 +87,7 @@ def test_mixture(n_pipelines, target, routing):
         cnn(loss="squared_error"),
         make_pipeline(FieldScaler(), cnn(loss="huber")),
         rows(ExtraTreeRegressor()),
-        SliceRegressor(cnn(), slicer=CubeSlicer(patch_size=4)),
+        SliceRegressor(cnn(loss="huber"), slicer=CubeSlicer(patch_size=4)),
         GridSearchCV(cnn(), {"lr": [0.01]}, cv=2),
     ],
     ids=["net", "pipeline", "tree", "slices", "search"],
@@ -108,6 +108,16 @@ def test_every_loss_that_learns_variances(loss):
     """Both are known to be there."""
     aleatoric, _ = ensemble(cnn(loss=loss)).fit(X, Y).predict_variances(X)
     assert (aleatoric > 0).all()
+
+
+def test_slices_with_variances():
+    """What slices say of their errors counts as the noise of the members."""
+    model = ensemble(SliceRegressor(cnn(), slicer=CubeSlicer(patch_size=4))).fit(X, Y)
+    aleatoric, epistemic = model.predict_variances(X)
+    stds = [member.predict(X, return_std=True)[1] for member in model.estimators_]
+    np.testing.assert_allclose(aleatoric, np.mean(np.square(stds), axis=0), rtol=1e-12)
+    assert (aleatoric > 0).all()
+    assert (epistemic > 0).all()
 
 
 def test_other_regressors_with_standard_deviations():
