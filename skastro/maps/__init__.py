@@ -1,6 +1,7 @@
 """Maps in files larger than memory, read and transformed when they are needed."""
 
 from ._checks import check_maps, checked_chunks
+from ._concatenate import concatenate
 from ._lazy import LazyMaps, open_maps
 from ._stack import stack_channels
 from ._transformer import InvertibleMixin, MapTransformer
@@ -11,6 +12,7 @@ __all__ = [
     "MapTransformer",
     "check_maps",
     "checked_chunks",
+    "concatenate",
     "open_maps",
     "stack_channels",
 ]

@@ -1,12 +1,10 @@
 """Mock maps in the layout of the CAMELS Multifield Dataset."""
 
-from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 from joblib import Parallel, delayed
 from joblib.parallel import get_active_backend
-from sklearn.utils import check_random_state
 
 from ..datasets import load_cmd
 from ..datasets._cmd import cmd_bunch
@@ -22,10 +20,12 @@ from ..datasets._cmd_request import check_path, chosen_fields
 from ._box import linear_cell_power, simulate_maps
 from ._camels_files import SUITE, plan_files, write_set
 from ._camels_sets import DEFAULT_SIZES, FIXED_SETS, parameter_table, simulation_streams
+from ._checks import check_count, message, seed_entropy
 from ._density import log_bias
 from ._grid import PeriodicGrid
 
 _DESCR = Path(__file__).parent / "descr" / "camels_like.rst"
+_OWNER = "make_camels_like"
 _MIN_CELLS = 8
 
 
@@ -157,10 +157,10 @@ def make_camels_like(
     _check_backend()
     fields = _check_fields(fields)
     n_simulations = _check_size(n_simulations, set)
-    _check_count("n_cells", n_cells, _MIN_CELLS)
+    check_count(_OWNER, "n_cells", n_cells, _MIN_CELLS)
     if not isinstance(overwrite, (bool, np.bool_)):
         raise TypeError(_message("overwrite", "True or False", overwrite))
-    entropy = _entropy(random_state)
+    entropy = seed_entropy(_OWNER, random_state)
     if folder is not None:
         folder = check_path("make_camels_like", "folder", folder, "None, a str or a path")
         paths, table_path = plan_files(folder, fields, set, overwrite)
@@ -208,9 +208,7 @@ def _in_memory(set_name, fields, table, boxes, grid):
 
 
 def _message(parameter, allowed, given):
-    return (
-        f"The '{parameter}' parameter of make_camels_like must be {allowed}. Got {given!r} instead."
-    )
+    return message(_OWNER, parameter, allowed, given)
 
 
 def _check_choice(parameter, value, allowed):
@@ -218,18 +216,11 @@ def _check_choice(parameter, value, allowed):
         raise ValueError(_message(parameter, f"one of {allowed}", value))
 
 
-def _check_count(parameter, value, low):
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise TypeError(_message(parameter, f"an integer of at least {low}", value))
-    if value < low:
-        raise ValueError(_message(parameter, f"an integer of at least {low}", value))
-
-
 def _check_size(n_simulations, set_name):
     size = DEFAULT_SIZES[set_name]
     if n_simulations is None:
         return size
-    _check_count("n_simulations", n_simulations, 1)
+    check_count(_OWNER, "n_simulations", n_simulations, 1)
     if set_name in FIXED_SETS and n_simulations != size:
         allowed = f"None or {size} with set={set_name!r}, whose parameters are fixed"
         raise ValueError(_message("n_simulations", allowed, n_simulations))
@@ -254,14 +245,3 @@ def _check_backend():
             f"results one by one. Got {type(backend).__name__} instead. Name one of them, as in "
             "joblib.parallel_config('loky')."
         )
-
-
-def _entropy(random_state):
-    """Seed of all seeds: an int as it is, or a number drawn."""
-    if random_state is None:
-        return np.random.SeedSequence().entropy
-    if isinstance(random_state, Integral) and not isinstance(random_state, bool):
-        if random_state < 0:
-            raise ValueError(_message("random_state", "None or an integer from 0", random_state))
-        return int(random_state)
-    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))

@@ -7,6 +7,58 @@ SPECTRAL_INDEX = 0.9624
 CRITICAL_DENSITY = 2.77536627e11  # (Msun/h) / (Mpc/h)^3
 
 
+def flat_universe(
+    omega_m,
+    sigma_8,
+    hubble,
+    *,
+    omega_b=BARYON_DENSITY,
+    spectral_index=SPECTRAL_INDEX,
+    caller="make_camels_like",
+):
+    """Cosmology of colossus, flat, of matter and a cosmological constant.
+
+    Parameters
+    ----------
+    omega_m, sigma_8 : float
+        Matter density, and rms of the linear density contrast in spheres of 8 Mpc/h.
+    hubble : float
+        H0 / (100 km/s/Mpc).
+    omega_b, spectral_index : float
+        Baryon density, and slope of the primordial power. The defaults are those of CAMELS.
+    caller : str
+        Function to name where colossus is missing.
+
+    Returns
+    -------
+    colossus.cosmology.cosmology.Cosmology
+        Made anew, with no files and no effect on the current cosmology of colossus.
+
+    Raises
+    ------
+    ImportError
+        If colossus is not installed.
+    """
+    try:
+        from colossus.cosmology.cosmology import Cosmology
+    except ImportError as error:
+        raise ImportError(
+            f"{caller} needs colossus for the matter power spectrum. Install it with "
+            'pip install "skastro[sim]".'
+        ) from error
+    return Cosmology(
+        name="skastro",
+        flat=True,
+        H0=100 * hubble,
+        Om0=omega_m,
+        Ob0=omega_b,
+        sigma8=sigma_8,
+        ns=spectral_index,
+        relspecies=False,
+        persistence="",
+    )
+
+
 def linear_power(wavenumber, omega_m, sigma_8, hubble):
     """Linear power spectrum of matter at redshift 0.
 
@@ -32,25 +84,28 @@ def linear_power(wavenumber, omega_m, sigma_8, hubble):
     ImportError
         If colossus is not installed.
     """
-    try:
-        from colossus.cosmology.cosmology import Cosmology
-    except ImportError as error:
-        raise ImportError(
-            "make_camels_like needs colossus for the matter power spectrum. Install it with "
-            'pip install "skastro[sim]".'
-        ) from error
-    universe = Cosmology(
-        name="skastro",
-        flat=True,
-        H0=100 * hubble,
-        Om0=omega_m,
-        Ob0=BARYON_DENSITY,
-        sigma8=sigma_8,
-        ns=SPECTRAL_INDEX,
-        relspecies=False,
-        persistence="",
-    )
+    universe = flat_universe(omega_m, sigma_8, hubble)
     return universe.matterPowerSpectrum(wavenumber, model="eisenstein98")
+
+
+def mode_power(grid, power):
+    """Power of each mode of a grid.
+
+    Parameters
+    ----------
+    grid : PeriodicGrid
+        The cells.
+    power : callable
+        Takes wavenumbers, in the unit of length of the grid to the power -1, and returns power.
+
+    Returns
+    -------
+    ndarray of shape (n_cells, n_cells, n_cells // 2 + 1)
+        Power of each mode; zero for the mean.
+    """
+    table = np.zeros(int(grid.squared_modes.max()) + 1)
+    table[1:] = power(grid.fundamental * np.sqrt(np.arange(1, table.size)))
+    return table[grid.squared_modes]
 
 
 def cell_power(grid, power):
@@ -70,9 +125,7 @@ def cell_power(grid, power):
     ndarray of shape (n_cells, n_cells, n_cells // 2 + 1)
         Power of each mode, in (Mpc/h)^3; zero for the mean.
     """
-    table = np.zeros(int(grid.squared_modes.max()) + 1)
-    table[1:] = power(grid.fundamental * np.sqrt(np.arange(1, table.size)))
-    result = table[grid.squared_modes]
+    result = mode_power(grid, power)
     for mode in grid.modes:
         result *= np.sinc(mode / grid.n_cells) ** 2
     return result

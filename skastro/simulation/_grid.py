@@ -16,7 +16,8 @@ class PeriodicGrid:
     n_cells : int
         Cells along each axis.
     box_size : float
-        Side of the box, in Mpc/h.
+        Side of the box. Its unit, Mpc/h or Mpc, is that of all lengths, and its inverse that of
+        all wavenumbers.
     """
 
     def __init__(self, n_cells, box_size):
@@ -40,7 +41,7 @@ class PeriodicGrid:
 
     @property
     def fundamental(self):
-        """Wavenumber of the longest mode, in h/Mpc."""
+        """Wavenumber of the longest mode."""
         return 2 * np.pi / self.box_size
 
     def forward(self, field):
@@ -62,7 +63,7 @@ class PeriodicGrid:
         field : ndarray of shape (n_cells, n_cells, n_cells)
             What to spread, zero or more.
         radius : float
-            Standard deviation along each axis, in Mpc/h.
+            Standard deviation along each axis.
 
         Returns
         -------

@@ -1,0 +1,81 @@
+"""Find the boxes of 21cmFAST in files and folders."""
+
+import os
+from pathlib import Path
+
+from skastro.exceptions import DatasetNotFoundError
+
+from ._21cmfast_hdf5 import read_hdf5
+from ._21cmfast_names import KNOWN_NAMES, looks_raw, read_raw
+
+_HDF5 = (".h5", ".hdf5")
+
+
+def find_boxes(path):
+    """Read the headers of all boxes.
+
+    Parameters
+    ----------
+    path : str, path-like or sequence of these
+        Files, which must all be of 21cmFAST, and folders, of which other files are passed over.
+
+    Returns
+    -------
+    list of Box
+        At least one.
+
+    Raises
+    ------
+    DatasetNotFoundError
+        If a file or folder is absent, or no box is found.
+    DatasetFormatError
+        If a file is not what its name or its suffix says.
+    TypeError
+        If `path` is of another type.
+    """
+    boxes, seen = [], set()
+    for item in _check_paths(path):
+        if not item.exists():
+            raise DatasetNotFoundError(
+                f"load_21cmfast found no file or folder '{item}' (parameter path). Correct path."
+            )
+        found = _in_folder(item) if item.is_dir() else [item]
+        for file in found:
+            if (real := os.path.realpath(file)) in seen:
+                continue
+            seen.add(real)
+            if file.suffix.lower() in _HDF5:
+                boxes += read_hdf5(file, strict=not item.is_dir())
+            else:
+                boxes.append(read_raw(file))
+    if not boxes:
+        raise DatasetNotFoundError(
+            f"load_21cmfast found no box of 21cmFAST in '{path}' (parameter path) or in the "
+            f"folders below. Expected names such as {', '.join(KNOWN_NAMES)}, or HDF5 files of "
+            "21cmFAST 3 or 4. Correct path."
+        )
+    return boxes
+
+
+def _in_folder(folder):
+    """HDF5 files and what has the name of a raw box, in a folder and those below."""
+    return sorted(
+        Path(place, name)
+        for place, _, names in os.walk(folder)
+        for name in names
+        if name.lower().endswith(_HDF5) or looks_raw(name)
+    )
+
+
+def _check_paths(path):
+    items = [path] if isinstance(path, (str, os.PathLike)) else path
+    try:
+        paths = [Path(item).expanduser() for item in items]
+    except TypeError:
+        paths = []
+    if not paths:
+        raise TypeError(
+            "The 'path' parameter of load_21cmfast must be a str or a path, of a file or folder, "
+            f"or a sequence of at least one of these. Got {path!r} instead."
+        )
+    return paths

@@ -1,0 +1,32 @@
+"""Checks of parameters shared by the mocks."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+
+def message(owner, parameter, allowed, given):
+    """Sentence that says what a parameter may be and what it is."""
+    return f"The '{parameter}' parameter of {owner} must be {allowed}. Got {given!r} instead."
+
+
+def check_count(owner, parameter, value, low):
+    """Raise unless a parameter is an integer of at least `low`."""
+    allowed = f"an integer of at least {low}"
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(message(owner, parameter, allowed, value))
+    if value < low:
+        raise ValueError(message(owner, parameter, allowed, value))
+
+
+def seed_entropy(owner, random_state):
+    """Seed of all seeds: an int as it is, or a number drawn."""
+    if random_state is None:
+        return np.random.SeedSequence().entropy
+    if isinstance(random_state, Integral) and not isinstance(random_state, bool):
+        if random_state < 0:
+            allowed = "None or an integer from 0"
+            raise ValueError(message(owner, "random_state", allowed, random_state))
+        return int(random_state)
+    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
