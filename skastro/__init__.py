@@ -17,6 +17,7 @@ __version__ = "0.1.0.dev0"
 __all__ = [
     "__version__",
     "datasets",
+    "decomposition",
     "ensemble",
     "exceptions",
     "inspection",

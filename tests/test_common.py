@@ -13,6 +13,7 @@ PARAMETERS = {
     "BlockPool": {"remainder": "partial"},
     "CNNClassifier": {"batch_size": 16, "n_threads": 1, "random_state": 0},
     "CNNRegressor": {"batch_size": 16, "n_threads": 1, "random_state": 0},
+    "ConvAutoencoder": {"batch_size": 16, "max_epochs": 5, "n_threads": 1, "random_state": 0},
 }
 
 MINI_BATCHES = (
@@ -25,6 +26,7 @@ EXPECTED_FAILURES = {
     for name in (
         "CNNClassifier",
         "CNNRegressor",
+        "ConvAutoencoder",
         "DeepEnsembleRegressor",
         "SliceClassifier",
         "SliceRegressor",

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skastro.exceptions import MapShapeError
 from skastro.maps import LazyMaps, open_maps
-from skastro.nets import ConvNet
+from skastro.nets import Autoencoder, ConvNet
 from skastro.neural_network import CNNClassifier, CNNRegressor
 from skastro.preprocessing import CubeSlicer
 from skastro.utils import all_estimators
@@ -30,10 +30,12 @@ FACTORIES = {
     "BlockPool": lambda cls, ndim: cls(remainder="drop"),
     "CNNClassifier": lambda cls, ndim: cls(**TRAINING),
     "CNNRegressor": lambda cls, ndim: cls(**TRAINING),
+    "ConvAutoencoder": lambda cls, ndim: cls(**TRAINING | {"net": Autoencoder((3, 2))}),
     "DeepEnsembleRegressor": lambda cls, ndim: cls(
         CNNRegressor(**TRAINING, loss="gaussian_nll"), n_estimators=2, random_state=0
     ),
     "FieldScaler": lambda cls, ndim: cls(),
+    "MapPCA": lambda cls, ndim: cls(4, patch_size=(1,) * (ndim == 5) + (4, 3), whiten=True),
     "Moments": lambda cls, ndim: cls(),
     "PowerSpectrum": lambda cls, ndim: cls(n_bins=3, cross=True),
     "SignedLog": lambda cls, ndim: cls(scale=0.5),

@@ -32,13 +32,15 @@ class Net(ABC, BaseEstimator):
         map_shape : tuple of int
             Shape of one sample with its channels, ``(n_channels, *spatial)``.
         n_outputs : int
-            Number of outputs: targets of a regression, classes of a classification.
+            Number of outputs: targets of a regression, classes of a classification, channels of
+            a field.
 
         Returns
         -------
         torch.nn.Module
-            Takes a batch ``(n, n_channels, *spatial)`` and returns ``(n, n_outputs)``. Its
-            weights are drawn from torch's global generator.
+            Takes a batch ``(n, n_channels, *spatial)`` and returns ``(n, n_outputs)``, or
+            ``(n, n_outputs, *spatial)`` where the net makes fields. Its weights are drawn from
+            torch's global generator.
 
         Raises
         ------

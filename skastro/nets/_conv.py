@@ -9,15 +9,12 @@ from torch import nn
 from ..exceptions import MapShapeError
 from ..utils._params import DIM, Interval, StrOptions
 from ._base import Net
-from ._circular import CircularPad
 from ._layers import (
     ACTIVATIONS,
-    BATCH_NORMS,
-    CONVOLUTIONS,
     POOLINGS,
-    ZERO_PADS,
     Dropout,
     SpatialReadout,
+    convolution,
     dense_head,
 )
 
@@ -168,9 +165,8 @@ class ConvNet(Net):
 
     def _layer(self, n_channels, n_filters, spatial):
         """One layer, and the size of its output."""
-        before, after = (self.kernel_size - 1) // 2, self.kernel_size // 2
-        circular = self.padding_mode == "circular" and self.kernel_size > 1
-        if circular and after > min(spatial):
+        after = self.kernel_size // 2
+        if self.padding_mode == "circular" and after > min(spatial):
             raise MapShapeError(
                 f"ConvNet(kernel_size={self.kernel_size}, padding_mode='circular') cannot wrap "
                 f"around feature maps of size {tuple(spatial)}. Take fewer layers, smaller "
@@ -179,22 +175,15 @@ class ConvNet(Net):
         dim = len(spatial)
         parts = []
         for _ in range(self.n_convolutions):
-            if circular:
-                parts.append(CircularPad(before, after))
-            elif before < after:
-                parts.append(ZERO_PADS[dim]((before, after) * dim))
-            parts.append(
-                CONVOLUTIONS[dim](
-                    n_channels,
-                    n_filters,
-                    self.kernel_size,
-                    padding=0 if circular or before < after else before,
-                    bias=not self.batch_norm,
-                )
+            parts += convolution(
+                n_channels,
+                n_filters,
+                self.kernel_size,
+                dim=dim,
+                padding_mode=self.padding_mode,
+                batch_norm=self.batch_norm,
+                activation=ACTIVATIONS[self.activation],
             )
-            if self.batch_norm:
-                parts.append(BATCH_NORMS[dim](n_filters))
-            parts.append(ACTIVATIONS[self.activation]())
             n_channels = n_filters
         pool = tuple(min(self.pool_size, n) for n in spatial)
         if self.pooling is not None and max(pool) > 1:

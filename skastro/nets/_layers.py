@@ -175,8 +175,8 @@ def convolution(
     stride : int, default=1
         Cells from one place of the kernel to the next.
     padding : int, default=None
-        Cells added at both ends of each axis; None takes half the kernel, which keeps the size
-        where the kernel is odd.
+        Cells added at both ends of each axis; None takes half the kernel, and one cell less at
+        the near end where the kernel is even, which keeps the size.
     padding_mode : {"zeros", "circular"}, default="zeros"
         What lies beyond the edge.
     groups : int, default=1
@@ -193,12 +193,16 @@ def convolution(
     list of torch.nn.Module
         The layers, in their order.
     """
+    before = after = padding
     if padding is None:
-        padding = kernel_size // 2
-    layers = []
-    if padding and padding_mode == "circular":
-        layers.append(CircularPad(padding, padding))
-        padding = 0
+        before, after = (kernel_size - 1) // 2, kernel_size // 2
+    layers, padding = [], 0
+    if after and padding_mode == "circular":
+        layers.append(CircularPad(before, after))
+    elif before == after:
+        padding = before
+    else:
+        layers.append(ZERO_PADS[dim]((before, after) * dim))
     bias = not batch_norm if bias is None else bias
     layers.append(
         CONVOLUTIONS[dim](

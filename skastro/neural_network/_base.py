@@ -43,25 +43,28 @@ from ._torch import (
     weights_from_arrays,
     weights_to_arrays,
 )
+from ._views import check_symmetries, symmetric_views
 
 _RECORDED = ("epoch", "train_loss", "valid_loss", "lr", "dur")
-# Parameters that do not change what is trained.
-_NOT_IN_FINGERPRINT = (
-    "average_symmetries",
-    "checkpoint",
-    "checkpoint_interval",
-    "device",
-    "n_threads",
-    "verbose",
-    "warm_start",
-)
 
 
 class NetEstimator(CallbackSupport, BaseEstimator):
-    """Base class of `CNNRegressor` and `CNNClassifier`: builds, trains and runs the net."""
+    """Base class of what is trained as a net: builds, trains and runs it."""
 
     _losses = {}
+    _default_net = ConvNet
+    average_symmetries = False
     _diverged = False
+    # Parameters that do not change what is trained.
+    _not_in_fingerprint = {
+        "average_symmetries",
+        "checkpoint",
+        "checkpoint_interval",
+        "device",
+        "n_threads",
+        "verbose",
+        "warm_start",
+    }
 
     _parameter_constraints = {
         "net": [HasMethods(["build"]), callable, None],
@@ -101,7 +104,7 @@ class NetEstimator(CallbackSupport, BaseEstimator):
     def _check_fit(self, X, y, sample_weight, groups):
         """Check what fit was given; targets are checked by the subclass."""
         self._validate_params()
-        if y is None:
+        if y is None and self.__sklearn_tags__().target_tags.required:
             raise ValueError(
                 f"This {self._name} estimator requires y to be passed, but the target y is None."
             )
@@ -121,8 +124,8 @@ class NetEstimator(CallbackSupport, BaseEstimator):
                 )
         return X, sample_weight, groups
 
-    def _fit_net(self, X, y, n_outputs, sample_weight, groups, given):
-        """Train on checked maps and targets; callbacks see the targets and weights `given`."""
+    def _fit_net(self, X, y, output_shape, sample_weight, groups, given):
+        """Train a net with outputs ``(n_outputs, [*spatial])``; callbacks see what was `given`."""
         device = resolve_device(self.device, self._name)
         self.precision_ = resolve_precision(self.precision, device, self._name)
         module, history = None, History()
@@ -131,10 +134,10 @@ class NetEstimator(CallbackSupport, BaseEstimator):
         else:
             self.history_, self._diverged = [], False
             self._seed = draw_seed(self.random_state)
-            spec = ConvNet() if self.net is None else self.net
+            spec = self._default_net() if self.net is None else self.net
             spec = clone(spec) if hasattr(spec, "get_params") else spec
             layout = map_layout(X.shape, getattr(spec, "dim", None), self._name)
-            self._architecture = (spec, layout.map_shape, n_outputs)
+            self._architecture = (spec, layout.map_shape, output_shape)
         if len(history) >= self.max_epochs:
             warnings.warn(
                 f"{self._name}(warm_start=True) has been trained for max_epochs="
@@ -225,8 +228,7 @@ class NetEstimator(CallbackSupport, BaseEstimator):
         if self.checkpoint is None:
             return None
         params = self.get_params(deep=False)
-        for name in _NOT_IN_FINGERPRINT:
-            params.pop(name)
+        params = {key: params[key] for key in params if key not in self._not_in_fingerprint}
         if self.schedule not in OF_FIXED_LENGTH:
             params.pop("max_epochs")
         params["callbacks"] = [describe_callback(callback) for callback in self.callbacks or ()]
@@ -252,20 +254,24 @@ class NetEstimator(CallbackSupport, BaseEstimator):
     def _datasets(self, X, y, sample_weight, groups, device):
         """Data to train on and, for early stopping, to validate on."""
         map_shape = self._architecture[1]
-        self._check_symmetries(map_shape)
+        check_symmetries(self, map_shape)
         rows = np.arange(len(X)) if sample_weight is None else np.flatnonzero(sample_weight)
         train, valid = self._split(rows, groups) if self.early_stopping else (rows, None)
-        y = torch.from_numpy(self._encode(y, train))
+        y = None if y is None else torch.from_numpy(self._encode(y, train))
 
         def dataset(rows, **options):
             weight = None if sample_weight is None else _mean_one(sample_weight, rows)
             options |= {"weight": weight, "rows": torch.from_numpy(rows), "owner": self._name}
-            return MapDataset(X, map_shape, y, seed=self._seed, device=device, **options)
+            return self._dataset(X, map_shape, y, seed=self._seed, device=device, **options)
 
         return (
             dataset(train, augmentation=self.augmentation),
             None if valid is None else dataset(valid),
         )
+
+    def _dataset(self, X, map_shape, y, **options):
+        """What batches to train on or to validate on are taken from."""
+        return MapDataset(X, map_shape, y, **options)
 
     def _encode(self, y, train):
         """Targets as the loss takes them; what is learned of them is learned of rows `train`."""
@@ -285,9 +291,9 @@ class NetEstimator(CallbackSupport, BaseEstimator):
 
     def _make_net(self, device, module=None):
         """The skorch net around a module; by default a new one, its weights drawn from the seed."""
-        spec, map_shape, n_outputs = self._architecture
+        spec, map_shape, output_shape = self._architecture
         if module is None:
-            module = build_module(spec, map_shape, n_outputs, derive_seed(self._seed, 4))
+            module = build_module(spec, map_shape, output_shape[0], derive_seed(self._seed, 4))
         optimizer, options = self.optimizer, {}
         if isinstance(optimizer, str):
             optimizer, options = OPTIMIZERS[optimizer]
@@ -311,7 +317,7 @@ class NetEstimator(CallbackSupport, BaseEstimator):
             device=device,
             verbose=0,
             seed=self._seed,
-            n_outputs=n_outputs,
+            output_shape=output_shape,
             precision=self.precision_,
             max_grad_norm=self.max_grad_norm,
         )
@@ -337,36 +343,13 @@ class NetEstimator(CallbackSupport, BaseEstimator):
         device = torch.device(self.net_.device)
         data = MapDataset(X, map_shape, device=device, owner=self._name)
         with thread_count(self.n_threads), computing_in("float32", device):
-            outputs = self.net_.outputs(data, self._views(map_shape)).numpy()
+            outputs = self.net_.outputs(data, symmetric_views(self, map_shape)).numpy()
         if not np.isfinite(outputs).all():
             raise DivergenceError(
                 f"{self._name}: the net makes NaN or infinity of finite maps. Scale the maps as "
                 f"those of the fit were scaled, or fit anew with a lower lr or scaled maps."
             )
         return outputs
-
-    def _check_symmetries(self, map_shape):
-        """Refuse symmetries that the maps do not have, or averaging over none."""
-        if self.augmentation is not None:
-            self.augmentation.check(map_shape)
-        elif self.average_symmetries:
-            raise ValueError(
-                f"{self._name}(average_symmetries=True) averages over the symmetries of "
-                f"'augmentation', which is None. Set augmentation=Symmetries(...), or "
-                f"average_symmetries=False."
-            )
-
-    def _views(self, map_shape):
-        """What is done to a batch before it goes through the net, once for each view."""
-        if not self.average_symmetries:
-            return [lambda x: x]
-        self._check_symmetries(map_shape)
-        elements = torch.from_numpy(self.augmentation.elements(map_shape[1:]))
-
-        def view(element):
-            return lambda x: self.augmentation.apply(x, element.expand(len(x), -1))
-
-        return [view(element) for element in elements]
 
     def __sklearn_is_fitted__(self):
         return bool(getattr(self, "history_", ())) and not self._diverged

@@ -114,12 +114,19 @@ class MapDataset(torch.utils.data.Dataset):
         draws = None if self._draws is None else self._draws[rows]
         if draws is not None:
             maps = self.augmentation.apply(maps, draws)
-        if self.y is None:
+        maps, y = self._with_target(maps, rows, draws)
+        if y is None:
             return maps, torch.empty(0)
+        return maps, y if self.weight is None else (y, self.weight.index_select(0, rows))
+
+    def _with_target(self, maps, rows, draws):
+        """What the net is given of a batch of maps, and targets; None where there are none."""
+        if self.y is None:
+            return maps, None
         y = self.y.index_select(0, rows).to(self.device)
         if draws is not None and y.ndim == maps.ndim:
             y = self.augmentation.apply(y, draws, turn_vectors=False)
-        return maps, y if self.weight is None else (y, self.weight.index_select(0, rows))
+        return maps, y
 
     def _gather(self, rows):
         """Maps in memory; large ones go into the order that the net wants as they are copied."""

@@ -261,7 +261,7 @@ class CNNClassifier(ClassifierMixin, NetEstimator):
             )
         sample_weight = self._weigh_classes(classes[y], sample_weight)
         self.classes_ = classes
-        self._fit_net(X, y.astype(np.int64), len(classes), sample_weight, groups, given)
+        self._fit_net(X, y.astype(np.int64), (len(classes),), sample_weight, groups, given)
         return self
 
     def _weigh_classes(self, y, sample_weight):

@@ -274,13 +274,13 @@ class CNNRegressor(RegressorMixin, NetEstimator):
             self._check_warm_start(y.shape[1])
         self._fitted_loss = self.loss
         n_outputs = y.shape[1] * regression_loss(self.loss).outputs_per_target
-        self._fit_net(X, y, n_outputs, sample_weight, groups, given)
+        self._fit_net(X, y, (n_outputs,), sample_weight, groups, given)
         return self
 
     def _check_warm_start(self, n_targets):
         """Refuse targets and a loss that do not fit the net that is there."""
         old, new = (regression_loss(loss) for loss in (self._fitted_loss, self.loss))
-        n_fitted = self._architecture[2] // old.outputs_per_target
+        n_fitted = self._architecture[2][0] // old.outputs_per_target
         if n_fitted != n_targets:
             raise ValueError(
                 f"{self._name}(warm_start=True) was fitted on {n_fitted} targets and cannot go on "

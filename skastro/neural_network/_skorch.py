@@ -40,8 +40,9 @@ class MapNet(NeuralNet):
         As for ``skorch.NeuralNet``.
     seed : int, default=0
         Seed of the run.
-    n_outputs : int, default=None
-        Number of outputs that the module must have for each sample; None accepts any.
+    output_shape : tuple of int, default=None
+        Shape of what the module must make of a sample: ``(n_outputs,)``, or
+        ``(n_outputs, *spatial)`` for fields; None accepts any.
     precision : {"float32", "tf32", "bfloat16"}, default="float32"
         Whether training is in automatic mixed precision, which "bfloat16" is.
     max_grad_norm : float, default=None
@@ -66,14 +67,14 @@ class MapNet(NeuralNet):
         self,
         *args,
         seed=0,
-        n_outputs=None,
+        output_shape=None,
         precision="float32",
         max_grad_norm=None,
         **kwargs,
     ):
         super().__init__(*args, **kwargs)
         self.seed = seed
-        self.n_outputs = n_outputs
+        self.output_shape = output_shape
         self.precision = precision
         self.max_grad_norm = max_grad_norm
         self.schedules_ = []
@@ -113,6 +114,32 @@ class MapNet(NeuralNet):
 
     def infer(self, x, **fit_params):
         """Put a batch through the module, and check the shape of what it returns."""
+        return self.put_through(self.module_, x, self.output_shape, **fit_params)
+
+    def put_through(self, part, x, output_shape=None, **fit_params):
+        """Put a batch through the module or a part of it.
+
+        Parameters
+        ----------
+        part : torch.nn.Module
+            The module of this net, or one within it.
+        x : torch.Tensor of shape (n, ...)
+            The batch.
+        output_shape : tuple of int, default=None
+            Shape that must come out for a sample; None accepts any.
+        **fit_params
+            Further arguments of the part.
+
+        Returns
+        -------
+        torch.Tensor of shape (n, *output_shape)
+            What comes out, in float32.
+
+        Raises
+        ------
+        ValueError
+            If the shape is another one.
+        """
         x = x.to(self.device)
         n_samples, training = len(x), self.module_.training
         if not training and n_samples < self.batch_size:
@@ -121,12 +148,13 @@ class MapNet(NeuralNet):
             x = x.contiguous(memory_format=self.memory_format_)
         mixed = training and self.precision == "bfloat16"
         with torch.autocast(x.device.type, torch.bfloat16) if mixed else nullcontext():
-            out = self.module_(x, **fit_params).float()
-        if self.n_outputs is not None and out.shape != (len(x), self.n_outputs):
+            out = part(x, **fit_params).float()
+        if output_shape is not None and out.shape != (len(x), *output_shape):
+            names = "n_samples, n_outputs" + ", *spatial" * (len(output_shape) > 1)
             raise ValueError(
                 f"The 'net' parameter built a module that turns a batch of shape {tuple(x.shape)} "
-                f"into one of shape {tuple(out.shape)}. It must return (n_samples, n_outputs) = "
-                f"{(len(x), self.n_outputs)}."
+                f"into one of shape {tuple(out.shape)}. It must return ({names}) = "
+                f"{(len(x), *output_shape)}."
             )
         return out if len(out) == n_samples else out[:n_samples]
 
@@ -238,7 +266,7 @@ class MapNet(NeuralNet):
 
         Returns
         -------
-        torch.Tensor of shape (n_views, n_samples, n_outputs)
+        torch.Tensor of shape (n_views, n_samples, *output_shape)
             Outputs in float32, on the processor.
         """
         self._set_training(False)

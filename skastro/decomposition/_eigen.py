@@ -1,0 +1,195 @@
+"""Leading eigenvectors of the covariance of rows that come in blocks."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import eigh, qr, svd
+from scipy.linalg.blas import dsymv, dsyr, ssyrk
+from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
+
+_BLOCK_BYTES = 1 << 25
+_MOST_ROWS = 8192
+_FEW = 20  # one eigenvector in so many is worth the iterations of ARPACK
+
+
+class Components(NamedTuple):
+    """Principal components of the rows of a matrix.
+
+    Attributes
+    ----------
+    vectors : ndarray of shape (n_components, n_features)
+        Components, float64, the largest variance first; their value of largest modulus is
+        positive.
+    variance : ndarray of shape (n_components,)
+        Variance along each.
+    mean : ndarray of shape (n_features,)
+        Mean of the rows.
+    total_variance : float
+        Variance of all features together.
+    """
+
+    vectors: np.ndarray
+    variance: np.ndarray
+    mean: np.ndarray
+    total_variance: float
+
+
+def row_blocks(parts, n_rows, n_features, at_least):
+    """Put rows together into blocks of one size, whatever parts they come in.
+
+    Parameters
+    ----------
+    parts : iterable of ndarray of shape (n, n_features)
+        All the rows in turn.
+    n_rows : int
+        How many there are.
+    n_features : int
+        Values of a row.
+    at_least : int
+        The least number of rows of a block, but the last, where memory would have fewer.
+
+    Yields
+    ------
+    ndarray of shape (n, n_features)
+        A block, float32, valid until the next; it may be written to.
+    """
+    size = min(n_rows, max(at_least, min(_MOST_ROWS, _BLOCK_BYTES // (4 * n_features))))
+    block, filled = np.empty((size, n_features), dtype=np.float32), 0
+    for part in parts:
+        start = 0
+        while start < len(part):
+            n = min(len(part) - start, size - filled)
+            block[filled : filled + n] = part[start : start + n]
+            start, filled = start + n, filled + n
+            if filled == size:
+                yield block
+                filled = 0
+    if filled:
+        yield block[:filled]
+
+
+def components_of_covariance(blocks, n_components):
+    """Exact components, from the covariance of all features.
+
+    Each block is centred on its own mean and multiplied in float32; the products and means are
+    joined in float64, after Chan, Golub and LeVeque (1983).
+
+    Parameters
+    ----------
+    blocks : iterable of ndarray of shape (n, n_features)
+        Rows, float32, which are overwritten; they are gone through once.
+    n_components : int or float
+        Number of components, or the fraction of the variance that they are to exceed.
+
+    Returns
+    -------
+    Components
+        The components.
+    """
+    n_rows, mean = 0, 0.0
+    for block in blocks:
+        if not n_rows:
+            scatter = np.zeros((block.shape[1],) * 2, order="F")
+            product = np.zeros(scatter.shape, dtype=np.float32, order="F")
+        block_mean = block.mean(axis=0, dtype=np.float64)
+        np.subtract(block, block_mean.astype(np.float32), out=block)
+        product = ssyrk(1.0, block.T, c=product, lower=1, overwrite_c=1)
+        np.add(scatter, product, out=scatter)
+        n, step = len(block), block_mean - mean
+        dsyr(n_rows * n / (n_rows + n), step, a=scatter, lower=1, overwrite_a=1)
+        mean, n_rows = mean + step * (n / (n_rows + n)), n_rows + n
+    del product
+    np.divide(scatter, n_rows - 1, out=scatter)
+    total = float(np.trace(scatter))
+    variance, vectors = _leading(scatter, n_components, total)
+    return _sorted_components(vectors, variance, mean, total)
+
+
+def _leading(covariance, n_components, total):
+    """Eigenvalues and eigenvectors of a matrix of which the lower triangle is given."""
+    n_features = len(covariance)
+    if isinstance(n_components, float):
+        values, vectors = eigh(covariance, lower=True, overwrite_a=True)
+        explained = np.cumsum(np.maximum(values[::-1], 0)) / (total or 1.0)
+        keep = np.searchsorted(explained, n_components, side="right") + 1
+        return values[-keep:], vectors[:, -keep:]
+    if total and n_components * _FEW <= n_features:
+        # Drawn, since ones may be an eigenvector; always the same, so that fits are equal.
+        start = np.random.default_rng(0).normal(size=n_features)
+        operator = LinearOperator(
+            covariance.shape,
+            matvec=lambda vector: dsymv(1.0, covariance, vector, lower=1),
+            dtype=np.float64,
+        )
+        try:
+            return eigsh(operator, n_components, v0=start)
+        except ArpackError:  # many eigenvalues are equal; what follows does not mind
+            pass
+    first = n_features - n_components
+    return eigh(covariance, lower=True, overwrite_a=True, subset_by_index=(first, n_features - 1))
+
+
+def components_by_iteration(make_blocks, n_components, n_oversamples, n_iter, generator):
+    """Approximate components by subspace iteration, without the covariance.
+
+    Parameters
+    ----------
+    make_blocks : callable
+        Returns an iterable of blocks as `row_blocks` yields them; called ``n_iter + 1`` times.
+    n_components : int
+        Number of components.
+    n_oversamples : int
+        Further dimensions of the subspace.
+    n_iter : int
+        Number of iterations after the first product.
+    generator : numpy.random.RandomState
+        Draws the first subspace.
+
+    Returns
+    -------
+    Components
+        The components.
+    """
+    blocks = make_blocks()
+    block = next(blocks)
+    n_features = block.shape[1]
+    n_vectors = min(n_components + n_oversamples, n_features)
+    basis = qr(generator.normal(size=(n_features, n_vectors)), mode="economic")[0]
+    origin = block.mean(axis=0, dtype=np.float64).astype(np.float32)
+    n_rows, sums, squares, image = 0, 0.0, 0.0, np.zeros_like(basis)
+    while block is not None:
+        block -= origin
+        n_rows, sums = n_rows + len(block), sums + block.sum(axis=0, dtype=np.float64)
+        squares += np.einsum("ij,ij->i", block, block).sum(dtype=np.float64)
+        image += _times_gram(block, basis)
+        block = next(blocks, None)
+    rest = sums / n_rows
+    image -= n_rows * np.outer(rest, rest @ basis)
+    total = max(0.0, float(squares - n_rows * (rest @ rest)) / (n_rows - 1))
+    mean = origin + rest
+    shift = 0.0
+    for i in range(n_iter + 1):
+        if i:
+            image = -shift * basis
+            for block in make_blocks():
+                np.subtract(block, mean.astype(np.float32), out=block)
+                image += _times_gram(block, basis)
+        basis, values, _ = svd(image, full_matrices=False)
+        values += shift
+        # Half of the least eigenvalue that is kept: what is smaller falls behind faster.
+        shift = max(shift, values[-1] / 2)
+    variance = values[:n_components][::-1] / (n_rows - 1)
+    return _sorted_components(basis[:, :n_components][:, ::-1], variance, mean, total)
+
+
+def _times_gram(block, basis):
+    """``block.T @ block @ basis`` in float32."""
+    return block.T @ (block @ basis.astype(np.float32))
+
+
+def _sorted_components(vectors, variance, mean, total):
+    """Turn ascending eigenvectors, as columns, into components, and fix their signs."""
+    vectors = np.ascontiguousarray(vectors.T[::-1])
+    largest = np.argmax(np.abs(vectors), axis=1)
+    vectors *= np.sign(vectors[np.arange(len(vectors)), largest])[:, None]
+    return Components(vectors, np.maximum(variance[::-1], 0.0), mean, total)

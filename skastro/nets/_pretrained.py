@@ -1,0 +1,81 @@
+"""A net that starts from weights that were trained before."""
+
+import copy
+
+from torch import nn
+
+from ..utils._params import DIM
+from ._base import Net
+
+
+class Pretrained(Net):
+    """Net that starts from the weights of a module that was trained before.
+
+    For transfer: a net that has learned from many mocks goes on to learn from few simulations.
+    Unlike a warm start it survives ``clone``, so that each fold of a cross-validation starts
+    from the same weights.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The trained module, such as ``model.net_.module_`` of a fitted `CNNClassifier`. It is
+        copied and stays as it is.
+    freeze : bool, default=False
+        Whether all weights but those of the last dense layer stay as they are.
+    dim : {1, 2, 3}, default=None
+        Number of spatial axes, as the net of the module had it.
+
+    Notes
+    -----
+    Where the number of outputs differs from that of the module, its last dense layer is replaced
+    by a new one. Maps must have as many channels as those that the module was trained on, scaled in
+    the same way.
+
+    References
+    ----------
+    .. [1] J. Yosinski, J. Clune, Y. Bengio, H. Lipson, "How transferable are features in deep
+       neural networks?", NIPS (2014), arXiv:1411.1792.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skastro.nets import ConvNet, Pretrained
+    >>> from skastro.neural_network import CNNRegressor
+    >>> rng = np.random.default_rng(0)
+    >>> mocks, maps = rng.normal(size=(40, 8, 8)), rng.normal(size=(10, 8, 8))
+    >>> net = ConvNet(n_layers=1, readout="mean")
+    >>> first = CNNRegressor(net, max_epochs=3, n_threads=1, random_state=0)
+    >>> first = first.fit(mocks, mocks.std((1, 2)))
+    >>> second = CNNRegressor(Pretrained(first.net_.module_), lr=1e-4, max_epochs=2, n_threads=1)
+    >>> second.fit(maps, maps.std((1, 2))).predict(maps).shape
+    (10,)
+    """
+
+    _parameter_constraints = {"module": [nn.Module], "freeze": ["boolean"], "dim": DIM}
+
+    def __init__(self, module, *, freeze=False, dim=None):
+        self.module = module
+        self.freeze = freeze
+        self.dim = dim
+
+    def _build(self, map_shape, n_outputs):
+        module = copy.deepcopy(self.module)
+        layers = [name for name, layer in module.named_modules() if isinstance(layer, nn.Linear)]
+        if not layers:
+            raise ValueError(
+                f"The 'module' parameter of Pretrained must have a dense layer (torch.nn.Linear), "
+                f"which makes its {n_outputs} outputs. Got a {type(module).__name__} without one."
+            )
+        last = module.get_submodule(layers[-1])
+        if last.out_features != n_outputs:
+            fresh = nn.Linear(last.in_features, n_outputs, bias=last.bias is not None)
+            if layers[-1]:
+                parent, _, name = layers[-1].rpartition(".")
+                setattr(module.get_submodule(parent), name, fresh)
+            else:
+                module = fresh
+            last = fresh
+        for weight in module.parameters():
+            weight.requires_grad_(not self.freeze)
+        last.requires_grad_(True)
+        return module
