@@ -34,13 +34,13 @@ def load_21cmfast(
     ----------
     path : str, path-like or sequence of these
         Files and folders. Folders are searched with all that are below, links to folders
-        excepted, and what is not of 21cmFAST is passed over. Known are
+        excepted, and what is not of 21cmFAST or is a hidden file is passed over. Known are
 
         - raw binaries of 21cmFAST 1 and 2, headerless cubes of little-endian float32, by names
           such as ``updated_smoothed_deltax_z007.50_200_300Mpc``, ``updated_vz_z...``,
           ``xH_nohalos_z007.50_nf0.62_..._200_300Mpc`` and
           ``delta_T_v3_z007.50_nf0.62_useTs0_200_300Mpc``, which end in the cells along a side and
-          the side in Mpc. Files of one folder belong together;
+          the side in Mpc. Files of one folder belong together, links to files among them;
         - HDF5 files of 21cmFAST 3: of the cache, one struct in each, or of ``Coeval.save``;
         - HDF5 files of 21cmFAST 4: of the cache, or of ``Coeval.save``.
 
@@ -106,7 +106,7 @@ def load_21cmfast(
         DESCR : str
             Description of the formats.
         filenames : list of str
-            Files that are read, each once.
+            Absolute paths of the files that are read, each once.
 
     (maps, target) : tuple if `return_X_y` is True
         As above.
@@ -114,7 +114,7 @@ def load_21cmfast(
     Raises
     ------
     DatasetNotFoundError
-        If a file or folder is absent, or holds no box.
+        If a file or folder is absent, holds no box, or is a link to nothing.
     DatasetFormatError
         If a file is damaged, is not a cube, is a lightcone, or has a name or content of no known
         form.
@@ -123,6 +123,8 @@ def load_21cmfast(
         grid, or it cannot be told which files belong together.
     TypeError
         If a parameter has the wrong type.
+    OSError
+        If a folder cannot be read.
 
     See Also
     --------

@@ -30,6 +30,8 @@ def find_boxes(path):
         If a file or folder is absent, or no box is found.
     DatasetFormatError
         If a file is not what its name or its suffix says.
+    OSError
+        If a folder below cannot be read.
     TypeError
         If `path` is of another type.
     """
@@ -41,13 +43,18 @@ def find_boxes(path):
             )
         found = _in_folder(item) if item.is_dir() else [item]
         for file in found:
-            if (real := os.path.realpath(file)) in seen:
+            is_hdf5 = file.suffix.lower() in _HDF5
+            # Raw files belong to a folder, and a link in each of several may be to one file.
+            real = os.path.realpath(file if is_hdf5 else file.parent), is_hdf5 or file.name
+            if real in seen:
                 continue
             seen.add(real)
-            if file.suffix.lower() in _HDF5:
-                boxes += read_hdf5(file, strict=not item.is_dir())
-            else:
-                boxes.append(read_raw(file))
+            if not file.exists():
+                raise DatasetNotFoundError(
+                    f"load_21cmfast found a link '{file}' to no file. Correct the link, or leave "
+                    "it out."
+                )
+            boxes += read_hdf5(file, strict=not item.is_dir()) if is_hdf5 else [read_raw(file)]
     if not boxes:
         raise DatasetNotFoundError(
             f"load_21cmfast found no box of 21cmFAST in '{path}' (parameter path) or in the "
@@ -61,16 +68,20 @@ def _in_folder(folder):
     """HDF5 files and what has the name of a raw box, in a folder and those below."""
     return sorted(
         Path(place, name)
-        for place, _, names in os.walk(folder)
+        for place, _, names in os.walk(folder, onerror=_raise)
         for name in names
-        if name.lower().endswith(_HDF5) or looks_raw(name)
+        if looks_raw(name) or (name.lower().endswith(_HDF5) and not name.startswith("."))
     )
+
+
+def _raise(error):
+    raise error
 
 
 def _check_paths(path):
     items = [path] if isinstance(path, (str, os.PathLike)) else path
     try:
-        paths = [Path(item).expanduser() for item in items]
+        paths = [Path(os.path.abspath(Path(item).expanduser())) for item in items]
     except TypeError:
         paths = []
     if not paths:

@@ -60,7 +60,7 @@ def read_hdf5(path, strict):
             if strict and (is_lightcone or not structs):
                 raise DatasetFormatError(_other_format(file, is_lightcone))
             return [] if is_lightcone else [box for name in structs for box in _boxes(file, name)]
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, KeyError) as error:
         raise DatasetFormatError(
             f"'{path}' cannot be read as HDF5, it may be cut short or of another format: {error}. "
             f"{_REMEDY}"
@@ -122,9 +122,9 @@ def _boxes(file, struct):
 
 
 def _parameters(group, name):
-    """Attributes of a group of parameters as numbers and words of Python."""
+    """Attributes of a group of parameters as numbers, words and lists of Python."""
     attributes = group[name].attrs.items() if name in group else ()
-    values = {key: value.item() if hasattr(value, "item") else value for key, value in attributes}
+    values = {key: np.squeeze(value).tolist() for key, value in attributes}
     return {key: value for key, value in values.items() if value != "none"}
 
 

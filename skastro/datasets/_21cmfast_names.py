@@ -2,7 +2,6 @@
 
 import re
 from math import nan
-from pathlib import Path
 
 from skastro.exceptions import DatasetFormatError
 
@@ -17,7 +16,7 @@ KNOWN_NAMES = (
 )
 _Z = r"_z(?P<z>\d+(?:\.\d+)?)"
 _NF = r"_nf(?P<nf>\d+(?:\.\d+)?)"
-_TAIL = r"_(?P<n>\d+)_(?P<length>\d+(?:\.\d+)?)Mpc"
+_TAIL = r"_(?P<n>[1-9]\d*)_(?P<length>\d+(?:\.\d+)?)Mpc"
 _MODEL = r"(?P<model>(?:sphere_)?xH(?:_nohalos)?)"
 _PATTERNS = {
     "density": rf"updated_smoothed_deltax{_Z}{_TAIL}",
@@ -56,7 +55,7 @@ def read_raw(path):
     Parameters
     ----------
     path : pathlib.Path
-        The file, which is not opened.
+        The file, by its absolute path; it is not opened.
 
     Returns
     -------
@@ -154,14 +153,15 @@ def _check_component(path, component):
 
 def _numbers(text):
     found = (
-        re.fullmatch(r"([A-Za-z]+)(-?\d[\d.]*(?:e[+-]?\d+)?)", part) for part in text.split("_")
+        re.fullmatch(r"([A-Za-z]+)(-?\d+(?:\.\d*)?(?:e[+-]?\d+)?)", part)
+        for part in text.split("_")
     )
     return {match[1]: float(match[2]) for match in found if match}
 
 
 def _from_folders(path, pattern, missing):
     """The number in the name of the nearest folder that has one, escape fractions from 0 to 1."""
-    for folder in Path(path).absolute().parents:
+    for folder in path.parents:
         for text in pattern.findall(folder.name):
             if pattern is _SEED or 0 <= float(text) <= 1:
                 return text
@@ -170,4 +170,4 @@ def _from_folders(path, pattern, missing):
 
 def _origin(folder):
     """The path of a folder without the escape fractions and redshifts in it."""
-    return re.sub(_F_ESC, "", re.sub(_REDSHIFT, "", str(folder.absolute())))
+    return re.sub(_F_ESC, "", re.sub(_REDSHIFT, "", str(folder)))

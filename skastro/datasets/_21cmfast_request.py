@@ -139,8 +139,9 @@ def check_samples(samples, fields):
         if not fields:
             held = ", ".join(f"{sorted(s.boxes)} at {s}" for s in samples[:4])
             raise ValueError(
-                f"load_21cmfast found no field that all boxes have: {held}. Choose redshift, or "
-                "give fields or the list of paths."
+                f"load_21cmfast found no field that all boxes have: {held}. Choose redshift or "
+                "fields, or give the list of paths. Raw files of one box must be in one folder: "
+                "move or link them there."
             )
     for sample in samples:
         missing = [name for name in fields if name not in sample.boxes]
@@ -179,7 +180,7 @@ def _check_corrections(boxes):
 
 def _check_given(name, value):
     """A value that all samples are said to have."""
-    fits = value >= 0 and int(value) == value if name == "seed" else 0 < value <= 1
+    fits = value >= 0 and value % 1 == 0 if name == "seed" else 0 < value <= 1
     if not fits:
         allowed = "an integer of 0 or more" if name == "seed" else "above 0 and at most 1"
         raise ValueError(

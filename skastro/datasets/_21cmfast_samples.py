@@ -1,5 +1,6 @@
 """Put the fields of one box of 21cmFAST together, from one file or several."""
 
+import os
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from math import nan
@@ -68,7 +69,18 @@ def group_boxes(boxes, fields):
     for (matter, _), found in places.items():
         group = _raw_samples if matter[0] == "raw" else _hdf5_samples
         samples += group(found, wanted)
-    return samples
+    return _each_once(samples)
+
+
+def _each_once(samples):
+    """Samples less those of matter alone whose files others have by links."""
+    kept, held = [], set()
+    for sample in sorted(samples, key=lambda sample: sample.first.model is None):
+        files = {os.path.realpath(box.path) for box in sample.boxes.values()}
+        if sample.first.model is not None or not files <= held:
+            kept.append(sample)
+            held |= files
+    return kept
 
 
 def attach_brightness(samples):

@@ -1,5 +1,6 @@
 """Leading eigenvectors of the covariance of rows that come in blocks."""
 
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -86,6 +87,7 @@ def components_of_covariance(blocks, n_components):
     Components
         The components.
     """
+    blocks, unit = _of_order_one(blocks)
     n_rows, mean = 0, 0.0
     for block in blocks:
         if not n_rows:
@@ -101,18 +103,24 @@ def components_of_covariance(blocks, n_components):
     del product
     np.divide(scatter, n_rows - 1, out=scatter)
     total = float(np.trace(scatter))
-    variance, vectors = _leading(scatter, n_components, total)
-    return _sorted_components(vectors, variance, mean, total)
+    if isinstance(n_components, float):
+        variance, vectors = _explaining(scatter, n_components, total, min(n_rows, len(mean)))
+    else:
+        variance, vectors = _leading(scatter, n_components, total)
+    return _sorted_components(vectors, variance, mean, total, unit)
+
+
+def _explaining(covariance, fraction, total, most):
+    """The least number of eigenvalues that exceed a fraction of their sum, and eigenvectors."""
+    values, vectors = eigh(covariance, lower=True, overwrite_a=True)
+    explained = np.cumsum(np.maximum(values[::-1], 0)) / (total or 1.0)
+    keep = min(np.searchsorted(explained, fraction, side="right") + 1, most)
+    return values[-keep:], vectors[:, -keep:]
 
 
 def _leading(covariance, n_components, total):
-    """Eigenvalues and eigenvectors of a matrix of which the lower triangle is given."""
+    """Largest eigenvalues and eigenvectors of a matrix of which the lower triangle is given."""
     n_features = len(covariance)
-    if isinstance(n_components, float):
-        values, vectors = eigh(covariance, lower=True, overwrite_a=True)
-        explained = np.cumsum(np.maximum(values[::-1], 0)) / (total or 1.0)
-        keep = np.searchsorted(explained, n_components, side="right") + 1
-        return values[-keep:], vectors[:, -keep:]
     if total and n_components * _FEW <= n_features:
         # Drawn, since ones may be an eigenvector; always the same, so that fits are equal.
         start = np.random.default_rng(0).normal(size=n_features)
@@ -150,7 +158,7 @@ def components_by_iteration(make_blocks, n_components, n_oversamples, n_iter, ge
     Components
         The components.
     """
-    blocks = make_blocks()
+    blocks, unit = _of_order_one(make_blocks())
     block = next(blocks)
     n_features = block.shape[1]
     n_vectors = min(n_components + n_oversamples, n_features)
@@ -172,6 +180,7 @@ def components_by_iteration(make_blocks, n_components, n_oversamples, n_iter, ge
         if i:
             image = -shift * basis
             for block in make_blocks():
+                np.divide(block, unit, out=block)
                 np.subtract(block, mean.astype(np.float32), out=block)
                 image += _times_gram(block, basis)
         basis, values, _ = svd(image, full_matrices=False)
@@ -179,7 +188,17 @@ def components_by_iteration(make_blocks, n_components, n_oversamples, n_iter, ge
         # Half of the least eigenvalue that is kept: what is smaller falls behind faster.
         shift = max(shift, values[-1] / 2)
     variance = values[:n_components][::-1] / (n_rows - 1)
-    return _sorted_components(basis[:, :n_components][:, ::-1], variance, mean, total)
+    vectors = basis[:, :n_components][:, ::-1]
+    return _sorted_components(vectors, variance, mean, total, unit)
+
+
+def _of_order_one(blocks):
+    """Blocks in a unit, a power of two, in which squares stay in the range of float32."""
+    blocks = iter(blocks)
+    first = next(blocks)
+    exponent = np.frexp(max(first.max(), -first.min()))[1] - 1
+    unit = np.ldexp(np.float32(1), exponent)
+    return (np.divide(block, unit, out=block) for block in chain([first], blocks)), unit
 
 
 def _times_gram(block, basis):
@@ -187,9 +206,11 @@ def _times_gram(block, basis):
     return block.T @ (block @ basis.astype(np.float32))
 
 
-def _sorted_components(vectors, variance, mean, total):
-    """Turn ascending eigenvectors, as columns, into components, and fix their signs."""
+def _sorted_components(vectors, variance, mean, total, unit):
+    """Turn ascending eigenvectors, as columns, into components, fix their signs and the unit."""
     vectors = np.ascontiguousarray(vectors.T[::-1])
     largest = np.argmax(np.abs(vectors), axis=1)
     vectors *= np.sign(vectors[np.arange(len(vectors)), largest])[:, None]
-    return Components(vectors, np.maximum(variance[::-1], 0.0), mean, total)
+    unit = float(unit)
+    variance = np.maximum(variance[::-1], 0.0) * unit**2
+    return Components(vectors, variance, mean * unit, total * unit**2)

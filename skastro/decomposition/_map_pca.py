@@ -39,9 +39,10 @@ class MapPCA(ClassNamePrefixFeaturesOutMixin, MapTransformer):
         Whether codes are divided by their standard deviation.
     svd_solver : {"auto", "covariance", "randomized"}, default="auto"
         "covariance" is exact, reads lazy maps once and takes 12 bytes of memory for each
-        pair of features. "randomized" is approximate, reads lazy maps ``n_iter + 1`` times,
-        and takes memory for ``n_components + n_oversamples`` maps. "auto" is "covariance" for up
-        to 10,000 features, "randomized" for more.
+        pair of features, 28 where all components or a fraction of the variance are asked for.
+        "randomized" is approximate, reads lazy maps ``n_iter + 1`` times, and takes memory for
+        64 maps and some ten times ``n_components + n_oversamples`` maps. "auto" is "covariance"
+        for up to 10,000 features, "randomized" for more.
     n_iter : int, default=6
         Iterations of the randomized solver, at least 1. More are more exact where variances fall
         slowly.
@@ -217,7 +218,7 @@ class MapPCA(ClassNamePrefixFeaturesOutMixin, MapTransformer):
                 f"solver, which finds no fraction of the variance. Got {self.n_components!r} "
                 f"instead, and svd_solver={self.svd_solver!r} for {n_features} features. Take a "
                 f"number, or svd_solver='covariance', which needs "
-                f"{12 * n_features**2 / 1e9:.2g} GB."
+                f"{28 * n_features**2 / 1e9:.2g} GB."
             )
         return float(self.n_components)
 
@@ -364,5 +365,6 @@ class MapPCA(ClassNamePrefixFeaturesOutMixin, MapTransformer):
         errors = []
         for chunk in checked_chunks(X, type(self).__name__, self.dim):
             rest = as_numpy(chunk - self._apply_inverse(self._apply(chunk)))
-            errors.append(np.square(rest).reshape(len(rest), -1).mean(axis=1, dtype=np.float64))
+            rest = rest.reshape(len(rest), -1)
+            errors.append(np.square(rest, dtype=np.float64).mean(axis=1))
         return np.concatenate(errors)

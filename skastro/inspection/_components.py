@@ -10,6 +10,7 @@ from ..decomposition import MapPCA
 from ..utils import map_layout
 
 _WIDTH = 1.75
+_FITTED = ("best_estimator_", "estimator_", "regressor_")  # of estimators around another
 
 
 class ComponentsDisplay:
@@ -36,7 +37,8 @@ class ComponentsDisplay:
     figure_ : matplotlib.figure.Figure
         Figure with the panels.
     images_ : list of matplotlib.image.AxesImage
-        The components of maps and cubes; the first spatial axis goes up.
+        The components of maps and cubes; the first spatial axis goes to the right, the second
+        up.
     lines_ : list of matplotlib.lines.Line2D
         The components of signals; then the cumulative variance, if any.
     colorbar_ : matplotlib.colorbar.Colorbar or None
@@ -148,7 +150,7 @@ class ComponentsDisplay:
                 panel.tick_params(labelsize=7)
                 continue
             self.images_.append(
-                panel.imshow(picture, cmap="RdBu_r", vmin=-limit, vmax=limit, origin="lower")
+                panel.imshow(picture.T, cmap="RdBu_r", vmin=-limit, vmax=limit, origin="lower")
             )
             panel.set(xticks=[], yticks=[])
         if self.images_ and ax is None:
@@ -213,22 +215,24 @@ class ComponentsDisplay:
 def _pca(estimator):
     """The fitted `MapPCA` inside pipelines and searches."""
     check_is_fitted(estimator)
-    found = estimator
-    while not isinstance(found, MapPCA):
-        if isinstance(found, Pipeline):
-            steps = [step for _, step in found.steps]
-            inner = [step for step in steps if isinstance(step, (MapPCA, Pipeline))]
-            found = inner[0] if inner else steps[-1]
-        elif hasattr(found, "best_estimator_"):
-            found = found.best_estimator_
-        elif hasattr(found, "estimator_"):
-            found = found.estimator_
-        else:
-            raise ValueError(
-                f"ComponentsDisplay takes a fitted MapPCA, or a pipeline or search with one in it; "
-                f"got {estimator!r}."
-            )
+    found = _inner_pca(estimator)
+    if found is None:
+        raise ValueError(
+            f"ComponentsDisplay takes a fitted MapPCA, or a pipeline or search with one in it; "
+            f"got {estimator!r}."
+        )
     return found
+
+
+def _inner_pca(estimator):
+    if isinstance(estimator, MapPCA):
+        return estimator
+    if isinstance(estimator, Pipeline):
+        inner = [step for _, step in estimator.steps]
+    else:
+        inner = [getattr(estimator, name) for name in _FITTED if hasattr(estimator, name)]
+    found = map(_inner_pca, inner)
+    return next((pca for pca in found if pca is not None), None)
 
 
 def _check_count(name, value):

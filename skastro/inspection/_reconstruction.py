@@ -39,7 +39,8 @@ class ReconstructionDisplay:
     figure_ : matplotlib.figure.Figure
         Figure with the panels.
     images_ : list of matplotlib.image.AxesImage
-        The pictures, row by row; empty for signals.
+        The pictures, row by row; the first spatial axis goes to the right, the second up. Empty
+        for signals.
     lines_ : list of matplotlib.lines.Line2D
         The curves, row by row; empty for maps and cubes.
     colorbars_ : list of matplotlib.colorbar.Colorbar
@@ -113,9 +114,7 @@ class ReconstructionDisplay:
         X = np.asarray(X[:n_samples]) if isinstance(X, LazyMaps) else as_numpy(X)
         maps = np.asarray(X)[:n_samples]
         back = np.asarray(estimator.inverse_transform(estimator.transform(maps)))
-        while isinstance(estimator, Pipeline):
-            estimator = estimator.steps[-1][1]
-        display = cls(maps, back, dim=getattr(estimator, "dim", None))
+        display = cls(maps, back, dim=_dim(estimator))
         return display.plot(channel=channel, label=label)
 
     def plot(self, *, channel=0, label=None):
@@ -209,6 +208,15 @@ class ReconstructionDisplay:
         )
         panel.set(xticks=[], yticks=[])
         self.images_.append(image)
+
+
+def _dim(estimator):
+    """Number of spatial axes that an estimator, or the first step that has one, was told."""
+    if hasattr(estimator, "best_estimator_"):
+        return _dim(estimator.best_estimator_)
+    if isinstance(estimator, Pipeline):
+        return next((dim for _, step in estimator.steps if (dim := _dim(step)) is not None), None)
+    return getattr(estimator, "dim", None)
 
 
 def _check_number(owner, name, value, least, most=None):

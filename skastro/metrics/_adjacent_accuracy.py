@@ -63,7 +63,8 @@ def adjacent_accuracy_score(y_true, y_pred, *, labels=None, distance=1, sample_w
     unknown = both[~np.isin(both, labels)]
     if len(unknown):
         raise ValueError(
-            f"{owner}: class {unknown[0]!r} is not among labels={labels}. Name all classes."
+            f"{owner}: class {unknown.tolist()[0]!r} is not among labels={labels}. Name all "
+            f"classes."
         )
     order = np.argsort(labels)
     rank = order[np.searchsorted(labels, both, sorter=order)]

@@ -128,9 +128,10 @@ class Autoencoder(Net):
             check_wrap("Autoencoder", size, self.kernel_size // 2, self.padding_mode)
         dim, encoder, decoder = len(spatial), OrderedDict(), OrderedDict()
         pool = POOLINGS[self.pooling][dim]
-        for i, n_filters in enumerate(self.n_filters, 1):
+        for i, (n_filters, size) in enumerate(zip(self.n_filters, sizes[:-1], strict=True), 1):
             layer = self._convolution(n_channels, n_filters, dim)
-            encoder[f"layer_{i}"] = nn.Sequential(*layer, pool(self.pool_size, ceil_mode=True))
+            pooled = tuple(min(self.pool_size, n) for n in size)
+            encoder[f"layer_{i}"] = nn.Sequential(*layer, pool(pooled, ceil_mode=True))
             n_channels = n_filters
         inward = zip(self.n_filters[::-1], sizes[-2::-1], strict=True)
         for i, (n_filters, size) in enumerate(inward, 1):

@@ -2,8 +2,10 @@
 
 import copy
 
+import torch
 from torch import nn
 
+from ..exceptions import MapShapeError
 from ..utils._params import DIM
 from ._base import Net
 
@@ -21,7 +23,8 @@ class Pretrained(Net):
         The trained module, such as ``model.net_.module_`` of a fitted `CNNClassifier`. It is
         copied and stays as it is.
     freeze : bool, default=False
-        Whether all weights but those of the last dense layer stay as they are.
+        Whether all weights but those of the last dense layer stay as they are. Batch normalization
+        takes its means and variances from the new maps all the same.
     dim : {1, 2, 3}, default=None
         Number of spatial axes, as the net of the module had it.
 
@@ -58,8 +61,11 @@ class Pretrained(Net):
         self.freeze = freeze
         self.dim = dim
 
+    def __getstate__(self):
+        return super().__getstate__() | {"module": copy.deepcopy(self.module).cpu()}
+
     def _build(self, map_shape, n_outputs):
-        module = copy.deepcopy(self.module)
+        module = copy.deepcopy(self.module).cpu()
         layers = [name for name, layer in module.named_modules() if isinstance(layer, nn.Linear)]
         if not layers:
             raise ValueError(
@@ -75,7 +81,21 @@ class Pretrained(Net):
             else:
                 module = fresh
             last = fresh
+        _check_maps(module, map_shape)
         for weight in module.parameters():
             weight.requires_grad_(not self.freeze)
         last.requires_grad_(True)
-        return module
+        return module.train()
+
+
+def _check_maps(module, map_shape):
+    """Raise where a module cannot take maps of a shape."""
+    try:
+        with torch.no_grad():
+            module.eval()(torch.zeros(1, *map_shape))
+    except (RuntimeError, IndexError) as error:
+        raise MapShapeError(
+            f"The 'module' parameter of Pretrained cannot take maps of shape {map_shape}, of "
+            f"channels and spatial axes ({error}). Give maps with the channels and size of those "
+            f"that it was trained on."
+        ) from error

@@ -3,7 +3,6 @@
 from numbers import Integral
 
 import numpy as np
-from sklearn.utils import check_random_state
 
 
 def message(owner, parameter, allowed, given):
@@ -24,9 +23,9 @@ def seed_entropy(owner, random_state):
     """Seed of all seeds: an int as it is, or a number drawn."""
     if random_state is None:
         return np.random.SeedSequence().entropy
-    if isinstance(random_state, Integral) and not isinstance(random_state, bool):
-        if random_state < 0:
-            allowed = "None or an integer from 0"
-            raise ValueError(message(owner, "random_state", allowed, random_state))
-        return int(random_state)
-    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(np.iinfo(np.int32).max))
+    if isinstance(random_state, bool) or not isinstance(random_state, Integral) or random_state < 0:
+        allowed = "None, an integer from 0 or a numpy.random.RandomState"
+        raise ValueError(message(owner, "random_state", allowed, random_state))
+    return int(random_state)

@@ -8,7 +8,8 @@ from ._lagrangian import top_hat
 CRITICAL_CONTRAST = 1.686
 PIVOT_MASS = 1e10  # Msun
 SMALLEST_MASS = 1e5  # Msun
-_MASS = np.geomspace(SMALLEST_MASS, 1e16, 200)  # Msun
+LARGEST_MASS = 1e16  # Msun, of haloes
+_MASS = np.geomspace(SMALLEST_MASS, 1e20, 300)  # Msun, of spheres
 _WAVENUMBERS = np.geomspace(1e-4, 1e3, 3000)  # 1/Mpc
 _BINS = 64
 
@@ -16,7 +17,7 @@ _BINS = 64
 class LinearVariance:
     """Linear variance, at redshift 0, of spheres that hold a mass on average.
 
-    Called with masses in Msun, from 1e5 to 1e16, it returns the variances.
+    Called with masses in Msun, it returns the variances; beyond 1e5 and 1e20 they stay.
 
     Parameters
     ----------
@@ -82,7 +83,7 @@ class HaloModel:
         return (mass / PIVOT_MASS) ** self._mass_slope
 
     def _mean(self):
-        mass = np.geomspace(self._minimum_mass, _MASS[-1], 400)
+        mass = np.geomspace(self._minimum_mass, LARGEST_MASS, 400)
         squared = 0.73 * CRITICAL_CONTRAST**2 / (self._growth**2 * self._variance(mass))
         part = 0.353 * np.sqrt(2 / np.pi) * (1 + squared**-0.175) * np.exp(-0.5 * squared)
         part *= self._weight(mass)
@@ -103,7 +104,7 @@ class HaloModel:
         ndarray
             Of the shape of `contrast`. A sphere above the critical contrast is one halo.
         """
-        largest = 4 / 3 * np.pi * radius**3 * self._variance.mean_density
+        largest = min(4 / 3 * np.pi * radius**3 * self._variance.mean_density, _MASS[-1])
         edges = np.geomspace(self._minimum_mass, largest, _BINS + 1)
         excess = self._variance(edges[:-1]) - self._variance(largest)
         missing = np.maximum(CRITICAL_CONTRAST - np.asarray(contrast), 1e-6)

@@ -19,6 +19,7 @@ from ._ionized_request import (
     check_masses,
     check_number,
     check_source_numbers,
+    check_sources,
     check_switch,
 )
 from ._ionized_universe import Universe
@@ -127,7 +128,8 @@ def make_ionized_boxes(
         If colossus is not installed.
     ValueError
         If a parameter has none of its allowed values, both `efficiency` and `mean_xHI` are
-        given, or cells hold less than twice `minimum_mass`.
+        given, cells hold less than twice `minimum_mass`, or there are next to no sources to meet
+        `mean_xHI`.
     TypeError
         If a parameter has the wrong type.
 
@@ -207,6 +209,8 @@ def make_ionized_boxes(
         Snapshot(universe, variance, excursion.radii, value, mass, float(mass_slope))
         for value, mass in zip(redshifts, masses, strict=True)
     ]
+    if means:
+        check_sources(snapshots)
 
     shape = (int(n_boxes), len(means or efficiencies), len(redshifts))
     maps = np.empty((*shape, len(fields), *grid.shape), dtype=np.float32)

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..datasets._cmd_request import chosen_fields
 from ._checks import check_count, message
-from ._collapse import SMALLEST_MASS
+from ._collapse import LARGEST_MASS, SMALLEST_MASS
 from ._excursion_set import WINDOWS
 
 OWNER = "make_ionized_boxes"
@@ -18,6 +18,7 @@ FIELD_UNITS = {
     "n_src": "Msun / Mpc3",
 }
 MIN_CELLS = 8
+RAREST = 1e-20
 
 
 def check_fields(fields):
@@ -72,10 +73,12 @@ def check_source_numbers(efficiency, mean_xHI, redshift, minimum_mass, mass_slop
     """Check what the sources are; returns the lists of efficiencies, means and redshifts."""
     redshifts = check_numbers("redshift", redshift, 4, 40, low_is_allowed=True)
     if isinstance(minimum_mass, str) and minimum_mass != "atomic":
-        allowed = f"'atomic' or a number in [{SMALLEST_MASS:g}, 1e+16)"
+        allowed = f"'atomic' or a number in [{SMALLEST_MASS:g}, {LARGEST_MASS:g})"
         raise ValueError(message(OWNER, "minimum_mass", allowed, minimum_mass))
     if not isinstance(minimum_mass, str):
-        check_number("minimum_mass", minimum_mass, SMALLEST_MASS, 1e16, low_is_allowed=True)
+        check_number(
+            "minimum_mass", minimum_mass, SMALLEST_MASS, LARGEST_MASS, low_is_allowed=True
+        )
     check_number("mass_slope", mass_slope, -3, 3)
     if mean_xHI is None:
         default = 30.0 if efficiency is None else efficiency
@@ -95,6 +98,17 @@ def check_masses(masses, grid, mean_density):
             f"{mean_mass:.3g} Msun in a cell of {grid.cell_size:.3g} Mpc, and haloes from "
             f"{max(masses):.3g} Msun. Lower 'n_cells' or 'minimum_mass', or raise 'box_size'."
         )
+
+
+def check_sources(snapshots):
+    """Raise where haloes are too rare for an efficiency to be found that meets a mean."""
+    for snapshot in snapshots:
+        if snapshot.haloes.mean < RAREST:
+            raise ValueError(
+                f"The 'mean_xHI' parameter of {OWNER} can be met where at least {RAREST:g} of the "
+                f"matter is in sources. Got {snapshot.haloes.mean:.3g} at redshift "
+                f"{snapshot.redshift:g}. Lower 'minimum_mass' or 'redshift', or give 'efficiency'."
+            )
 
 
 def check_switch(parameter, value):

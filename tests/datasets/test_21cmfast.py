@@ -1,6 +1,7 @@
 """Boxes of 21cmFAST in made-up files: which belong together, and what they are said to be."""
 
 import pickle
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -140,6 +141,56 @@ def test_folders_tell_seed_and_escape_fraction(write_raw, tmp_path):
     assert load_21cmfast(tmp_path, seed=1001, f_esc=0.1).seed.tolist() == [1001]
 
 
+def test_links_share_a_density_among_folders(write_raw, tmp_path):
+    density = write_raw(tmp_path / "matter", DENSITY.format(z="007.00"))
+    xHI = []
+    for i, f in enumerate(("fesc0.06", "fesc0.10")):
+        xHI.append(write_raw(tmp_path / f, OLD_XHI.format(z="007.00", nf="0.5"), seed=i))
+        name = DENSITY.format(z="007.00")
+        (tmp_path / f / name).symlink_to(tmp_path / "matter" / name)
+    for path in (tmp_path, [tmp_path / "fesc0.06", tmp_path / "fesc0.10"]):
+        data = load_21cmfast(path)
+        assert_array_equal(np.asarray(data.maps), [[density, xHI[0]], [density, xHI[1]]])
+        assert len(load_21cmfast(path, fields="density").maps) == 1
+
+
+@pytest.mark.parametrize("kind", ["raw", "hdf5"])
+def test_a_file_is_taken_once(write_raw, write_v3, tmp_path, kind):
+    """However often it is named, and through whatever links to its folder."""
+    folder, link = tmp_path / "run", tmp_path / "link"
+    if kind == "raw":
+        write_raw(folder, OLD_XHI.format(z="007.00", nf="0.5"))
+    else:
+        write_v3(folder / "a.h5")
+    link.symlink_to(folder)
+    (file,) = folder.iterdir()
+    assert len(load_21cmfast([folder, file, str(link), link / file.name]).maps) == 1
+    assert len(load_21cmfast(tmp_path).maps) == 1
+
+
+def test_hidden_files_are_passed_over(write_v3, tmp_path):
+    """Such as macOS leaves beside copies of others."""
+    write_v3(tmp_path / "a.h5")
+    (tmp_path / "._a.h5").write_bytes(b"\0\5\x16\7")
+    assert len(load_21cmfast(tmp_path).maps) == 1
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_relative_path_survives_a_change_of_folder(write_raw, tmp_path, monkeypatch, kind):
+    values = write_raw(tmp_path / "seed7" / "run", OLD_XHI.format(z="007.00", nf="0.5"))
+    monkeypatch.chdir(tmp_path / "seed7")
+    data = load_21cmfast(kind("run"))
+    monkeypatch.chdir(tmp_path)
+    assert_array_equal(data.maps[0], values[None])
+    assert data.seed.tolist() == [7]
+    assert data.filenames == [str(next((tmp_path / "seed7" / "run").iterdir()))]
+
+
+def test_words_that_begin_like_numbers(write_raw, tmp_path):
+    write_raw(tmp_path, "xH_z007.00_nf0.5_Fesc0.1_tag1.2.3_Mmin1.0e+08_6_9Mpc")
+    assert load_21cmfast(tmp_path).parameters == [{"Fesc": 0.1, "Mmin": 1e8}]
+
+
 def test_unknown_seeds_are_grouped_by_folder(write_raw, tmp_path):
     for run in ("b", "a"):
         for folder in ("fesc0.10/z7.00", "fesc0.06/z8.00"):
@@ -263,6 +314,18 @@ def test_escape_fraction_of_no_effect_is_unknown(write_v3, write_v4, tmp_path):
     for name in ("3.h5", "4.h5"):
         assert np.isnan(load_21cmfast(tmp_path / name).f_esc).all()
         assert load_21cmfast(tmp_path / name, f_esc=0.2).f_esc.tolist() == [0.2]
+
+
+def test_parameters_that_are_lists(write_v3, tmp_path):
+    write_v3(tmp_path / "a.h5", astro={"BINS": [1.0, 2.0], "ONE": [3.0], "NAME": "x"})
+    (parameters,) = load_21cmfast(tmp_path).parameters
+    assert parameters == {
+        "F_ESC10": -1.0,
+        "F_STAR10": -1.3,
+        "BINS": [1.0, 2.0],
+        "ONE": 3.0,
+        "NAME": "x",
+    }
 
 
 def test_older_name_of_the_velocity(write_v3, tmp_path):

@@ -1,6 +1,8 @@
 """The errors of the loader of 21cmFAST name the file, what was expected and the remedy."""
 
+import os
 import re
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -33,6 +35,7 @@ BRIGHT = "delta_T_v3_z007.00_nf0.500000_useTs0_6_9Mpc"
         ({"f_esc": 0.1, "fields": "density"}, "f_esc", "None where only ['density'"),
         ({"seed": -1}, "seed", "an integer of 0 or more"),
         ({"seed": 1.5}, "seed", "an integer of 0 or more"),
+        ({"seed": np.inf}, "seed", "an integer of 0 or more"),
         ({"seed": [1, 2]}, "seed", "one number where neither the files nor"),
     ],
 )
@@ -95,6 +98,7 @@ def test_nothing_there(write_raw, tmp_path):
     [
         ("Ts_z007.00_6_9Mpc", "does not know the name .* Known are names such as updated_smoothed"),
         ("xH_nf0.5_z007.00_6_9Mpc", "does not know the name"),
+        ("updated_smoothed_deltax_z007.00_0_9Mpc", "does not know the name"),
         ("delta_T_v3_z007.00_nf0.5_6x6x9_9Mpc", "does not know the name"),
         (BRIGHT + "_lighttravel", "is a lightcone, whose redshift changes"),
         (BRIGHT.replace("v3", "v1"), "has the velocity component 1 .* expects v3, the z axis"),
@@ -125,6 +129,36 @@ def test_nearly_known_names_in_a_folder_are_not_passed_over(write_raw, tmp_path,
 def test_sizes_of_raw_files(tmp_path, n_values, message):
     np.zeros(n_values, dtype="<f4").tofile(tmp_path / DENSITY)
     with pytest.raises(DatasetFormatError, match=message):
+        load_21cmfast(tmp_path)
+
+
+@pytest.mark.parametrize("name", [XHI, "a.h5"])
+def test_links_to_no_file(tmp_path, name):
+    (tmp_path / name).symlink_to(tmp_path / "gone")
+    with pytest.raises(DatasetNotFoundError, match=f"link '.*{re.escape(name)}' to no file"):
+        load_21cmfast(tmp_path)
+
+
+def test_folder_that_cannot_be_read(write_raw, tmp_path, monkeypatch):
+    """What lies in it is not passed over."""
+    write_raw(tmp_path / "a", XHI)
+    write_raw(tmp_path / "b", XHI)
+    scandir = os.scandir
+
+    def refuse(path):
+        if Path(path).name == "b":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(PermissionError, match=r"Permission denied: '.*b'"):
+        load_21cmfast(tmp_path)
+
+
+def test_raw_files_of_one_box_in_two_folders(write_raw, tmp_path):
+    write_raw(tmp_path / "matter", DENSITY)
+    write_raw(tmp_path / "sources", XHI)
+    with pytest.raises(ValueError, match=r"no field that all .* in one folder: move or link them"):
         load_21cmfast(tmp_path)
 
 
@@ -214,6 +248,9 @@ def change(file, what):
         del file.attrs["redshift"]
     elif what == "seed":
         file.attrs["random_seed"] = "none"
+    elif what == "link":
+        del file["IonizedBox/xH_box"]
+        file["IonizedBox/xH_box"] = h5py.ExternalLink("gone.h5", "xH_box")
     elif what == "size":
         del file["user_params"].attrs["HII_DIM"]
     else:
@@ -226,6 +263,7 @@ def change(file, what):
     [
         ("redshift", "no number 'redshift' among the attributes of '/'; found .'random_seed'"),
         ("seed", "no number 'random_seed' among the attributes"),
+        ("link", "cannot be read as HDF5"),
         ("size", "no parameter HII_DIM of the box; found"),
         ("shape", r"has shape \(6, 6, 5\) and dtype float64; expected \(6, 6, 6\)"),
     ],

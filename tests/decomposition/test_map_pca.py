@@ -126,6 +126,35 @@ def test_a_large_mean_costs_no_digits(smooth, solver, offset):
 
 
 @pytest.mark.parametrize("solver", ["covariance", "randomized"])
+@pytest.mark.parametrize("exponent", [-110, 110])
+def test_units_of_any_size(smooth, solver, exponent):
+    """Squares of 1e-33 and 1e33 are beyond float32; a power of two as unit changes no digit."""
+    maps, unit = smooth((300, 5, 6), offset=3.0), 2.0**exponent
+    pca = MapPCA(4, svd_solver=solver, random_state=0)
+    codes, error = pca.fit_transform(maps), pca.reconstruction_error(maps)
+    variance, ratio, components = (
+        pca.explained_variance_,
+        pca.explained_variance_ratio_,
+        pca.components_,
+    )
+    other = maps * np.float32(unit)
+    np.testing.assert_array_equal(pca.fit_transform(other), codes * np.float32(unit))
+    np.testing.assert_array_equal(pca.components_, components)
+    np.testing.assert_array_equal(pca.explained_variance_, variance * unit**2)
+    np.testing.assert_array_equal(pca.explained_variance_ratio_, ratio)
+    np.testing.assert_array_equal(pca.reconstruction_error(other), error * unit**2)
+
+
+@pytest.mark.parametrize("fraction", [0.5, np.nextafter(1, 0)])
+def test_a_fraction_takes_no_more_components_than_maps(smooth, fraction):
+    """Also where rounding, or maps without variance, leave it out of reach."""
+    for maps in (smooth((12, 7, 9)), np.ones((12, 7, 9))):
+        pca = MapPCA(fraction).fit(maps)
+        assert pca.n_components_ <= 12
+        assert pca.noise_variance_ >= 0
+
+
+@pytest.mark.parametrize("solver", ["covariance", "randomized"])
 @pytest.mark.parametrize("whiten", [False, True])
 def test_maps_without_variance(solver, whiten):
     """Constant cells have no part in a component; constant maps have codes of nought."""

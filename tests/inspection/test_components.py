@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
@@ -44,7 +45,7 @@ def test_images(dim, channels):
     for image, panel, component in zip(display.images_, display.axes_, expected, strict=True):
         assert image.axes is panel
         assert image.origin == "lower"
-        np.testing.assert_array_equal(image.get_array(), component)
+        np.testing.assert_array_equal(image.get_array(), component.T)
         np.testing.assert_allclose(image.get_clim(), (-limit, limit))
     assert display.lines_ == []
     assert display.colorbar_ is not None
@@ -91,7 +92,7 @@ def test_cumulative_variance():
 
 def test_patches():
     pca = fitted(2, 2, patch_size=(7, 3))
-    assert draw(pca).images_[0].get_array().shape == (7, 3)
+    assert draw(pca).images_[0].get_array().shape == (3, 7)
 
 
 def test_axes_that_are_given():
@@ -115,10 +116,12 @@ def test_inside_pipelines_and_searches():
         pipeline,
         search,
         make_pipeline(make_pipeline(FieldScaler(), MapPCA(3)), Ridge()),
+        make_pipeline(make_pipeline(FieldScaler()), MapPCA(3), Ridge()),
+        TransformedTargetRegressor(pipeline),
     ):
         model.fit(maps, maps[:, 0, 0])
         inner = make_pipeline(FieldScaler(), MapPCA(3)).fit(maps)[-1]
-        np.testing.assert_array_equal(draw(model).images_[2].get_array(), inner.components_[2])
+        np.testing.assert_array_equal(draw(model).images_[2].get_array().T, inner.components_[2])
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ import pytest
 import torch
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skastro.decomposition import ConvAutoencoder, MapPCA
 from skastro.exceptions import MapShapeError
@@ -87,6 +89,24 @@ def test_cubes():
     display = ReconstructionDisplay.from_estimator(model, cubes)
     np.testing.assert_allclose(pictures(display)[0], cubes[..., 4], rtol=1e-6)
     np.testing.assert_allclose(display.errors_, model.reconstruction_error(cubes), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda pca: make_pipeline(pca, StandardScaler()),
+        lambda pca: GridSearchCV(pca, {"n_components": [2]}, cv=2, scoring=lambda *args: 0.0),
+    ],
+)
+def test_cubes_inside_pipelines_and_searches(wrap):
+    """Axes are read as the step reads them that was told their number."""
+    cubes = np.random.default_rng(1).normal(size=(6, 5, 7, 9)).astype("float32")
+    pca = MapPCA(2, dim=3)
+    display = ReconstructionDisplay.from_estimator(wrap(pca).fit(cubes), cubes)
+    np.testing.assert_array_equal(pictures(display)[0], cubes[:4, ..., 4])
+    np.testing.assert_allclose(
+        display.errors_, pca.fit(cubes).reconstruction_error(cubes[:4]), rtol=1e-4
+    )
 
 
 def test_signals():

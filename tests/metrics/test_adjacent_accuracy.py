@@ -43,7 +43,7 @@ def test_classes_that_do_not_occur():
 @pytest.mark.parametrize(
     ("arguments", "options", "message"),
     [
-        (([1, 2], [1, 3]), {"labels": [1, 2]}, "class .*3.* is not among labels"),
+        (([1, 2], [1, 3]), {"labels": [1, 2]}, "class 3 is not among labels"),
         (([1, 2], [1, 2]), {"labels": [1, 2, 2]}, "names a class twice"),
         (([1, 2], [1, 2]), {"distance": -1}, "'distance' parameter .* Got -1"),
         (([1, 2], [1, 2]), {"distance": 0.5}, "'distance' parameter .* Got 0.5"),

@@ -75,6 +75,20 @@ def test_small_maps():
     assert module(torch.zeros(1, 1, 1, 5)).shape == (1, 1, 1, 5)
 
 
+@pytest.mark.parametrize("pooling", ["max", "mean"])
+@pytest.mark.parametrize("map_shape", [(1, 2), (1, 2, 4), (1, 2, 3, 4)])
+def test_cells_fewer_than_are_pooled(map_shape, pooling):
+    """What is left of a short axis becomes one cell."""
+    module = build(map_shape, n_filters=(2, 3), pool_size=5, pooling=pooling)
+    maps = torch.randn(3, *map_shape)
+    first = module.encoder.layer_1
+    axes = tuple(range(2, maps.ndim))
+    convolved = first[:-1](maps)
+    want = convolved.amax(axes) if pooling == "max" else convolved.mean(axes)
+    torch.testing.assert_close(first(maps).flatten(1), want)
+    assert module(maps).shape == maps.shape
+
+
 def convolved(maps, layer, mode):
     """A convolution of ``(c, *spatial)`` maps by SciPy, in float64."""
     weights, biases = (value.detach().double().numpy() for value in (layer.weight, layer.bias))

@@ -1,5 +1,7 @@
 """Nets that start from trained weights."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from torch import nn
 
+from skastro.exceptions import MapShapeError
 from skastro.nets import ConvNet, DenseNet, Pretrained
 from skastro.neural_network import CNNClassifier, CNNRegressor
 
@@ -69,6 +72,47 @@ def test_frozen(trained):
     moved = [name for name in old if not torch.equal(old[name], new[name])]
     assert len(moved) == 2
     assert {new[name].shape[0] for name in moved} == {1}
+
+
+def test_frozen_with_batch_normalization():
+    """Weights stay, and means and variances are those of the new maps."""
+    net = ConvNet(n_layers=1, n_filters=2, batch_norm=True, readout="mean")
+    first = CNNRegressor(net, **TRAINING).fit(MAPS, TARGETS)
+    frozen = Pretrained(first.net_.module_, freeze=True)
+    old, new = weights(first), weights(CNNRegressor(frozen, **TRAINING).fit(MAPS + 1, TARGETS))
+    moved = {name for name in old if not torch.equal(old[name], new[name])}
+    assert {name.rpartition(".")[2] for name in moved} == {
+        "weight", "bias", "running_mean", "running_var", "num_batches_tracked"
+    }  # fmt: skip
+    assert sum(name.endswith(("weight", "bias")) for name in moved) == 2
+
+
+@pytest.mark.parametrize("shape", [(24, 3, 8, 9), (24, 8, 9)])
+def test_other_channels(shape, trained):
+    """Maps that the module cannot take are refused with their shape."""
+    maps = np.zeros(shape, "float32")
+    with pytest.raises(MapShapeError, match=r"'module' parameter of Pretrained.*\(\d, 8, 9\)"):
+        CNNRegressor(Pretrained(trained.net_.module_), **TRAINING).fit(maps, TARGETS)
+
+
+class Elsewhere(nn.Linear):
+    """Stands for a layer on a GPU, and notes when it is brought to the processor."""
+
+    here = False
+
+    def cpu(self):
+        """Note it."""
+        self.here = True
+        return super().cpu()
+
+
+def test_modules_on_a_gpu():
+    """What is built or pickled is on the processor, and what was given stays where it is."""
+    layer = Elsewhere(4, 2)
+    net = Pretrained(layer)
+    assert net.build((1, 4), 2).here
+    assert pickle.loads(pickle.dumps(net)).module.here
+    assert not layer.here
 
 
 def test_a_single_layer():

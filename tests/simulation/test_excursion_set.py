@@ -42,7 +42,7 @@ def colossus_sigma(mass):
 
 
 def test_variance_is_that_of_colossus(variance):
-    mass = np.array([3e7, 1e9, 2e11, 5e13, 1e15])
+    mass = np.array([3e7, 1e9, 2e11, 5e13, 1e15, 1e17, 1e19])
     np.testing.assert_allclose(np.sqrt(variance(mass)), colossus_sigma(mass), rtol=5e-3)
 
 

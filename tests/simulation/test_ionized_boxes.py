@@ -261,6 +261,7 @@ def test_atomic_cooling_mass():
         ({"sigma_8": 0}, ValueError, "'sigma_8'"),
         ({"spectral_index": None}, TypeError, "'spectral_index'"),
         ({"random_state": -1}, ValueError, "'random_state'"),
+        ({"random_state": 1.5}, ValueError, "'random_state' parameter of make_ionized_boxes.*1.5"),
     ],
 )
 def test_bad_parameters(parameters, error, message):
@@ -272,6 +273,26 @@ def test_bad_parameters(parameters, error, message):
 def test_cells_too_small_for_haloes():
     with pytest.raises(ValueError, match=r"at least twice the least mass.*Lower 'n_cells'"):
         make_ionized_boxes(n_cells=32, box_size=10)
+
+
+@needs_colossus
+def test_too_few_sources_for_a_mean():
+    rare = {"redshift": [8, 39], "minimum_mass": 1e10, **SMALL}
+    with pytest.raises(ValueError, match=r"'mean_xHI'.*at redshift 39.*Lower 'minimum_mass'"):
+        make_ionized_boxes(mean_xHI=0.5, **rare)
+    assert make_ionized_boxes(efficiency=30, **rare).mean_xHI[1] == 1
+
+
+@needs_colossus
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("box_size", [300.0, 5e3, 1e5])
+def test_large_boxes_are_of_the_mean(box_size):
+    data = make_ionized_boxes(
+        efficiency=20, box_size=box_size, max_radius=90, n_cells=12, random_state=0
+    )
+    assert np.isfinite(data.maps).all()
+    small = make_ionized_boxes(efficiency=20, box_size=48, n_cells=12, random_state=0)
+    assert data.mean_xHI[0] == pytest.approx(small.mean_xHI[0], abs=0.1)
 
 
 def test_missing_colossus_is_named(monkeypatch):
