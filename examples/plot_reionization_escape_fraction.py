@@ -104,13 +104,14 @@ def main():
     parser.add_argument("--mocks", type=int, default=4, help="mock simulations to learn on first")
     parser.add_argument("--mock-epochs", type=int, default=2)
     parser.add_argument("--tune-epochs", type=int, default=4, help="of networks that know mocks")
+    parser.add_argument("--trees", type=int, default=500)
     parser.add_argument("--checkpoint", type=Path, help="folder in which fits are kept")
     parser.add_argument("--jobs", type=int, default=1)
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
 
     data = load_cubes(arguments.data_home, redshift=arguments.redshift, target="f_esc")
-    of_slices = {name: SliceClassifier(model) for name, model in baselines().items()}
+    of_slices = {name: SliceClassifier(model) for name, model in baselines(arguments.trees).items()}
     models = of_slices | {
         "discriminant on statistics of boxes": on_statistics(discriminant()),
         "slices and ratio into a CNN": on_slices(classifier(convolutional(), 3 * arguments.epochs)),

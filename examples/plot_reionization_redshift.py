@@ -135,10 +135,11 @@ def main():
     parser.add_argument("--f-esc", type=float, default=0.16, help="that of the first table")
     parser.add_argument("--epochs", type=int, default=10, help="of networks on slices")
     parser.add_argument("--code-epochs", type=int, default=10, help="of encoders, and on codes")
+    parser.add_argument("--trees", type=int, default=500)
     parser.add_argument("--jobs", type=int, default=1)
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
-    grid = candidates(arguments.epochs, arguments.code_epochs)
+    grid = candidates(arguments.epochs, arguments.code_epochs, arguments.trees)
     cv = GroupKFold(arguments.folds)
 
     def search(data):

@@ -161,17 +161,19 @@ def periodic_autoencoder(epochs):
     return ConvAutoencoder(net, lr=1e-2, max_epochs=epochs, n_threads=1, random_state=0)
 
 
-def baselines():
+def baselines(n_trees=500):
     """Classifiers of slices without a network."""
     statistics = FunctionTransformer(slice_statistics)
     return {
         "most frequent class": DummyClassifier(),
-        "trees on statistics": make_pipeline(statistics, ExtraTreesClassifier(500, random_state=0)),
+        "trees on statistics": make_pipeline(
+            statistics, ExtraTreesClassifier(n_trees, random_state=0)
+        ),
         "linear discriminant on statistics": make_pipeline(statistics, discriminant()),
     }
 
 
-def candidates(epochs, code_epochs):
+def candidates(epochs, code_epochs, n_trees):
     """Grids for a search over a `SliceClassifier`: baselines, encoders by nets, plain networks.
 
     Every row of the table is one point of the grids.
@@ -181,7 +183,7 @@ def candidates(epochs, code_epochs):
     plain = make_pipeline(FieldScaler(), classifier(convolutional(), epochs))
     ratio = make_pipeline(FunctionTransformer(channels), classifier(convolutional(), epochs))
     return [
-        {"estimator": list(baselines().values())},
+        {"estimator": list(baselines(n_trees).values())},
         {
             "estimator": [encoded(epochs=code_epochs)],
             "estimator__encode": ["passthrough", MapPCA(50), autoencoder],

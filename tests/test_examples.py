@@ -11,31 +11,70 @@ import pytest
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
-def test_reionization_slices(tmp_path):
-    """The demo prints its table, draws, and finds equal predictions in a new process."""
+def run(script, folder, *options):
+    """What a script prints; its pictures go to the folder."""
     pytest.importorskip("matplotlib")
-    script = EXAMPLES / "plot_reionization_slices.py"
-    options = ["--folds", "2", "--dense-epochs", "1", "--cnn-epochs", "1", "--output", tmp_path]
-    run = subprocess.run(
-        [sys.executable, "-W", "error", script, *options],
+    done = subprocess.run(
+        [sys.executable, "-W", "error", EXAMPLES / script, "--output", folder, *options],
         capture_output=True,
         text=True,
         check=False,
         env=os.environ | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"},
     )
-    assert run.returncode == 0, run.stderr
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def check_pictures(folder, *names):
+    """Pictures of these names were drawn."""
+    for name in names:
+        assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_reionization_slices(tmp_path):
+    """The demo prints its table, draws, and finds equal predictions in a new process."""
+    options = ["--folds", "2", "--dense-epochs", "1", "--cnn-epochs", "1"]
+    printed = run("plot_reionization_slices.py", tmp_path, *options)
     for name in ("most frequent class", "trees", "dense 2500-350-17", "CNN"):
-        assert f"{name}" in run.stdout
-    assert "equal, bit by bit" in run.stdout
-    for picture in ("loss_curves.png", "confusion_matrix.png"):
-        assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
+        assert f"{name}" in printed
+    assert "equal, bit by bit" in printed
+    check_pictures(tmp_path, "loss_curves", "confusion_matrix")
+
+
+def test_reionization_redshift(tmp_path):
+    """Every encoder has its row, and the regression its errors."""
+    pytest.importorskip("colossus")
+    options = ["--folds", "2", "--epochs", "1", "--code-epochs", "1", "--trees", "20"]
+    printed = run("plot_reionization_redshift.py", tmp_path, *options)
+    for name in ("most frequent class", "trees", "discriminant", "components", "codes", "CNN"):
+        assert printed.count(f"│ {name}") or f" {name} " in printed
+    assert "reduced chi2" in printed
+    check_pictures(tmp_path, "components", "reconstructions", "redshift")
+
+
+def test_reionization_escape_fraction(tmp_path):
+    """Slices, boxes and mocks have their rows."""
+    pytest.importorskip("colossus")
+    options = ["--folds", "2", "--epochs", "1", "--mocks", "3", "--mock-epochs", "1"]
+    options += ["--tune-epochs", "1", "--trees", "20"]
+    printed = run("plot_reionization_escape_fraction.py", tmp_path, *options)
+    for title in ("Escape fraction, z = 8.0", "Escape fraction and redshift at once"):
+        assert title in printed
+    assert "with mocks" in printed
+    check_pictures(tmp_path, "escape_fraction")
+
+
+def test_ionized_boxes(tmp_path):
+    """Mocks stand beside 21cmFAST."""
+    pytest.importorskip("colossus")
+    printed = run("plot_ionized_boxes.py", tmp_path)
+    assert printed.count("Mean neutral fraction, f_esc") == 2
+    check_pictures(tmp_path, "ionized_boxes")
 
 
 def test_camels_parameters(tmp_path):
     """All three parts run on mocks, draw, and a second run finds its fits again."""
-    pytest.importorskip("matplotlib")
     pytest.importorskip("colossus")
-    script = EXAMPLES / "plot_camels_parameters.py"
     options = [
         "--cells",
         "16",
@@ -48,18 +87,8 @@ def test_camels_parameters(tmp_path):
         "4",
     ]
     options += ["--epochs", "1", "--published-epochs", "1", "--leak-epochs", "1", "--members", "2"]
-    options += ["--leak-simulations", "10", "--splits", "1", "--output", tmp_path]
-    outputs = []
-    for _ in range(2):
-        run = subprocess.run(
-            [sys.executable, "-W", "error", script, *options],
-            capture_output=True,
-            text=True,
-            check=False,
-            env=os.environ | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"},
-        )
-        assert run.returncode == 0, run.stderr
-        outputs.append(run.stdout)
+    options += ["--leak-simulations", "10", "--splits", "1"]
+    outputs = [run("plot_camels_parameters.py", tmp_path, *options) for _ in range(2)]
     trained = ["epochs in" in output for output in outputs]
     assert trained == [True, False]
     results = [
@@ -71,4 +100,4 @@ def test_camels_parameters(tmp_path):
         assert name in outputs[0]
     assert "Variance of the targets 0.0980" in outputs[0]
     assert "make 86 % of it" in outputs[0]
-    assert (tmp_path / "parameter_recovery.png").read_bytes().startswith(b"\x89PNG")
+    check_pictures(tmp_path, "parameter_recovery")

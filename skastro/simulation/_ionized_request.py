@@ -76,9 +76,7 @@ def check_source_numbers(efficiency, mean_xHI, redshift, minimum_mass, mass_slop
         allowed = f"'atomic' or a number in [{SMALLEST_MASS:g}, {LARGEST_MASS:g})"
         raise ValueError(message(OWNER, "minimum_mass", allowed, minimum_mass))
     if not isinstance(minimum_mass, str):
-        check_number(
-            "minimum_mass", minimum_mass, SMALLEST_MASS, LARGEST_MASS, low_is_allowed=True
-        )
+        check_number("minimum_mass", minimum_mass, SMALLEST_MASS, LARGEST_MASS, low_is_allowed=True)
     check_number("mass_slope", mass_slope, -3, 3)
     if mean_xHI is None:
         default = 30.0 if efficiency is None else efficiency
