@@ -113,8 +113,10 @@ def main():
     data = load_cubes(arguments.data_home, redshift=arguments.redshift, target="f_esc")
     of_slices = {name: SliceClassifier(model) for name, model in baselines(arguments.trees).items()}
     models = of_slices | {
-        "discriminant on statistics of boxes": on_statistics(discriminant()),
-        "slices and ratio into a CNN": on_slices(classifier(convolutional(), 3 * arguments.epochs)),
+        "discriminant on statistics of boxes": on_statistics(discriminant(1e-3)),
+        "slices and ratio into a CNN": on_slices(
+            classifier(convolutional(), 3 * arguments.epochs, arguments.checkpoint)
+        ),
     }
     scores = Scores(f_esc=np.unique(data.f_esc))
     columns = [f"f_esc, {column}" for column in SEVERAL[:2]]
@@ -130,25 +132,27 @@ def main():
     together = classifier(
         Pretrained(module),
         max(1, arguments.mock_epochs // 3),
+        arguments.checkpoint,
         batch_size=8,
-        checkpoint=arguments.checkpoint,
         verbose=1,
     ).fit(side_by_side(channels(mocks)), mock_y)
     statistics = box_statistics(mocks)
     del mocks
 
     def tuned(module, **options):
-        return classifier(Pretrained(module), arguments.tune_epochs, lr=1e-3, **options)
+        epochs, folder = arguments.tune_epochs, arguments.checkpoint
+        return classifier(Pretrained(module), epochs, folder, lr=1e-3, **options)
 
-    net = classifier(convolutional(hidden_layer_sizes=(64,)), arguments.epochs)
+    net = convolutional(hidden_layer_sizes=(64,))
+    net = classifier(net, arguments.epochs, arguments.checkpoint)
     models = of_slices | {
         "slices and ratio into a CNN": on_slices(net),
         "the same, trained on mocks before": on_slices(tuned(module)),
         "slices side by side into a CNN, trained on mocks before": on_cubes(
             tuned(together.net_.module_, batch_size=8)
         ),
-        "discriminant on statistics of boxes": on_statistics(discriminant()),
-        "the same, with mocks": on_statistics(WithMocks(discriminant(), statistics, mock_y)),
+        "discriminant on statistics of boxes": on_statistics(discriminant(1e-3)),
+        "the same, with mocks": on_statistics(WithMocks(discriminant(1e-3), statistics, mock_y)),
     }
     columns = [f"z, {column}" for column in SEVERAL[:2]]
     columns += [f"f_esc, {column}" for column in SEVERAL]

@@ -60,13 +60,14 @@ COLUMNS = [
 ]
 
 
-def regression(data, folds, epochs):
+def regression(data, folds, epochs, checkpoint):
     """Redshift with error bars, cross-validated; slices and cubes."""
     net = CNNRegressor(
         convolutional(),
         loss="gaussian_nll",
         lr=3e-3,
         max_epochs=epochs,
+        checkpoint=checkpoint,
         augmentation=Symmetries("square", shift=True),
         n_threads=1,
         random_state=0,
@@ -109,7 +110,7 @@ def draw(folder, data, results, epochs):
     """Components, reconstructions, and the regression."""
     slices = data.maps.swapaxes(1, 2).reshape(-1, 2, *data.maps.shape[3:])
     scaled = FieldScaler().fit_transform(slices)
-    autoencoder = periodic_autoencoder(epochs).fit(scaled)
+    autoencoder = periodic_autoencoder(epochs, None).fit(scaled)
     boxes = [np.abs(data.mean_xHI - share).argmin() for share in (0.1, 0.4, 0.7, 0.99)]
     chosen = scaled[np.array(boxes) * data.maps.shape[2]]
     displays = {
@@ -135,11 +136,14 @@ def main():
     parser.add_argument("--f-esc", type=float, default=0.16, help="that of the first table")
     parser.add_argument("--epochs", type=int, default=10, help="of networks on slices")
     parser.add_argument("--code-epochs", type=int, default=10, help="of encoders, and on codes")
+    parser.add_argument("--checkpoint", type=Path, help="folder in which fits are kept")
     parser.add_argument("--trees", type=int, default=500)
     parser.add_argument("--jobs", type=int, default=1)
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
-    grid = candidates(arguments.epochs, arguments.code_epochs, arguments.trees)
+    grid = candidates(
+        arguments.epochs, arguments.code_epochs, arguments.trees, arguments.checkpoint
+    )
     cv = GroupKFold(arguments.folds)
 
     def search(data):
@@ -154,7 +158,7 @@ def main():
     data = load_cubes(arguments.data_home)
     print_table("Redshift, all f_esc", rows_of_search(search(data), NAMES), COLUMNS)
 
-    results = regression(data, arguments.folds, arguments.epochs)
+    results = regression(data, arguments.folds, arguments.epochs, arguments.checkpoint)
     print_regression(data, results)
     draw(arguments.output, data, results, arguments.code_epochs)
     CONSOLE.print(f"Pictures are in {arguments.output}/.")

@@ -85,10 +85,10 @@ def box_statistics(cubes):
     return np.concatenate([each.mean(axis=1), each.std(axis=1)], axis=1)
 
 
-def discriminant():
-    """Linear discriminant, for features of many sizes that are not independent."""
+def discriminant(shrinkage=1e-4):
+    """Linear discriminant of features of any size, which need not be independent."""
     return make_pipeline(
-        StandardScaler(), LinearDiscriminantAnalysis(solver="lsqr", shrinkage=1e-3)
+        StandardScaler(), LinearDiscriminantAnalysis(solver="lsqr", shrinkage=shrinkage)
     )
 
 
@@ -135,13 +135,14 @@ def convolutional(**options):
     )
 
 
-def classifier(net, epochs, **options):
+def classifier(net, epochs, checkpoint, **options):
     """Classifier of slices of a periodic box."""
-    options = {"lr": 3e-3, "augmentation": Symmetries("square", shift=True)} | options
+    symmetries = Symmetries("square", shift=True)
+    options = {"lr": 3e-3, "augmentation": symmetries, "checkpoint": checkpoint} | options
     return CNNClassifier(net, max_epochs=epochs, n_threads=1, random_state=0, **options)
 
 
-def encoded(encoder="passthrough", net=None, epochs=20):
+def encoded(epochs, checkpoint):
     """Pipeline of three steps: scale, encode, classify.
 
     Codes have no symmetries of a map, so nothing is turned or shifted here.
@@ -149,16 +150,16 @@ def encoded(encoder="passthrough", net=None, epochs=20):
     return Pipeline(
         [
             ("scale", FieldScaler()),
-            ("encode", encoder),
-            ("classify", classifier(net, epochs, augmentation=None, lr=1e-3)),
+            ("encode", "passthrough"),
+            ("classify", classifier(None, epochs, checkpoint, augmentation=None, lr=1e-3)),
         ]
     )
 
 
-def periodic_autoencoder(epochs):
+def periodic_autoencoder(epochs, checkpoint):
     """Autoencoder of the published sizes, for periodic maps."""
-    net = Autoencoder(padding_mode="circular")
-    return ConvAutoencoder(net, lr=1e-2, max_epochs=epochs, n_threads=1, random_state=0)
+    options = {"max_epochs": epochs, "checkpoint": checkpoint, "n_threads": 1, "random_state": 0}
+    return ConvAutoencoder(Autoencoder(padding_mode="circular"), lr=1e-2, **options)
 
 
 def baselines(n_trees=500):
@@ -173,24 +174,26 @@ def baselines(n_trees=500):
     }
 
 
-def candidates(epochs, code_epochs, n_trees):
+def candidates(epochs, code_epochs, n_trees, checkpoint):
     """Grids for a search over a `SliceClassifier`: baselines, encoders by nets, plain networks.
 
     Every row of the table is one point of the grids.
     """
-    autoencoder = periodic_autoencoder(code_epochs)
+    autoencoder = periodic_autoencoder(code_epochs, checkpoint)
     dense, on_codes = DenseNet((350,), dropout=0.2), convolutional(n_layers=2, n_filters=32)
-    plain = make_pipeline(FieldScaler(), classifier(convolutional(), epochs))
-    ratio = make_pipeline(FunctionTransformer(channels), classifier(convolutional(), epochs))
+    plain = make_pipeline(FieldScaler(), classifier(convolutional(), epochs, checkpoint))
+    ratio = make_pipeline(
+        FunctionTransformer(channels), classifier(convolutional(), epochs, checkpoint)
+    )
     return [
         {"estimator": list(baselines(n_trees).values())},
         {
-            "estimator": [encoded(epochs=code_epochs)],
+            "estimator": [encoded(code_epochs, checkpoint)],
             "estimator__encode": ["passthrough", MapPCA(50), autoencoder],
             "estimator__classify__net": [dense],
         },
         {
-            "estimator": [encoded(epochs=code_epochs)],
+            "estimator": [encoded(code_epochs, checkpoint)],
             "estimator__encode": [MapPCA(8, patch_size=8), autoencoder],
             "estimator__classify__net": [on_codes],
         },
@@ -305,5 +308,5 @@ def pretrain(cubes, y, epochs, checkpoint=None):
     """Train a network on the slices of mock cubes, and return its module."""
     slices = channels(cubes.swapaxes(1, 2).reshape(-1, *cubes.shape[1:2], *cubes.shape[3:]))
     net = convolutional(hidden_layer_sizes=(64,))
-    model = classifier(net, epochs, checkpoint=checkpoint, verbose=1)
+    model = classifier(net, epochs, checkpoint, verbose=1)
     return model.fit(slices, np.repeat(y, cubes.shape[2])).net_.module_
