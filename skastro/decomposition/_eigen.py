@@ -10,6 +10,7 @@ from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
 _BLOCK_BYTES = 1 << 25
 _MOST_ROWS = 8192
+_MOST_COLUMNS = 1024
 _FEW = 20  # one eigenvector in so many is worth the iterations of ARPACK
 
 
@@ -108,6 +109,53 @@ def components_of_covariance(blocks, n_components):
     else:
         variance, vectors = _leading(scatter, n_components, total)
     return _sorted_components(vectors, variance, mean, total, unit)
+
+
+def components_of_products(blocks, n_rows, n_components):
+    """Exact components of fewer rows than features, from the products of the rows.
+
+    The matrix of these has the eigenvalues of the covariance that are not zero, and its
+    eigenvectors say how much of each row is in a component (Sirovich 1987). Products are taken
+    in float32 of a few features at a time and summed in float64.
+
+    Parameters
+    ----------
+    blocks : iterable of ndarray of shape (n, n_features)
+        Rows, float32; they are gone through once and kept.
+    n_rows : int
+        How many there are.
+    n_components : int or float
+        Number of components, or the fraction of the variance that they are to exceed.
+
+    Returns
+    -------
+    Components
+        The components.
+    """
+    blocks, unit = _of_order_one(blocks)
+    start = 0
+    for block in blocks:
+        if not start:
+            rows = np.empty((n_rows, block.shape[1]), dtype=np.float32)
+        rows[start : start + len(block)] = block
+        start += len(block)
+    mean = rows.mean(axis=0, dtype=np.float64)
+    rows -= mean.astype(np.float32)
+    parts = [slice(i, i + _MOST_COLUMNS) for i in range(0, len(mean), _MOST_COLUMNS)]
+    products = np.zeros((n_rows, n_rows), order="F")
+    for part in parts:
+        products += ssyrk(1.0, rows[:, part].T, trans=1, lower=1)
+    np.divide(products, n_rows - 1, out=products)
+    total = float(np.trace(products))
+    if isinstance(n_components, float):
+        variance, weights = _explaining(products, n_components, total, n_rows)
+    else:
+        variance, weights = _leading(products, n_components, total)
+    weights = np.ascontiguousarray(weights[:, ::-1])
+    vectors = np.concatenate([rows[:, part].T.astype(np.float64) @ weights for part in parts])
+    # Directions without variance, of which the last is one, are made orthogonal to the others.
+    vectors = qr(vectors, mode="economic")[0]
+    return _sorted_components(vectors[:, ::-1], variance, mean, total, unit)
 
 
 def _explaining(covariance, fraction, total, most):

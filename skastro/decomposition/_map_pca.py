@@ -12,7 +12,12 @@ from ..exceptions import MapShapeError
 from ..maps import LazyMaps, MapTransformer, check_maps, checked_chunks
 from ..utils import as_numpy, check_finite, is_torch, like, map_layout
 from ..utils._params import DIM, Interval, StrOptions
-from ._eigen import components_by_iteration, components_of_covariance, row_blocks
+from ._eigen import (
+    components_by_iteration,
+    components_of_covariance,
+    components_of_products,
+    row_blocks,
+)
 from ._patches import PatchGrid, row_products
 
 _MOST_FEATURES = 10_000  # of which the covariance takes 0.8 GB
@@ -39,7 +44,9 @@ class MapPCA(ClassNamePrefixFeaturesOutMixin, MapTransformer):
         Whether codes are divided by their standard deviation.
     svd_solver : {"auto", "covariance", "randomized"}, default="auto"
         "covariance" is exact, reads lazy maps once and takes 12 bytes of memory for each
-        pair of features, 28 where all components or a fraction of the variance are asked for.
+        pair of features, 28 where all components or a fraction of the variance are asked for. Where
+        rows are fewer than features, pairs of rows take the place of pairs of features, and
+        all rows are kept.
         "randomized" is approximate, reads lazy maps ``n_iter + 1`` times, and takes memory for
         64 maps and some ten times ``n_components + n_oversamples`` maps. "auto" is "covariance"
         for up to 10,000 features, "randomized" for more.
@@ -91,7 +98,8 @@ class MapPCA(ClassNamePrefixFeaturesOutMixin, MapTransformer):
     The covariance is summed in float64 from products of centred blocks in float32, so a variance
     below about 1e-7 of the largest is not resolved. The randomized solver is subspace iteration
     [1]_ with shifts [2]_ on the covariance, which is never formed; it underestimates the last
-    variances a little.
+    variances a little. Of fewer rows than features the exact components are found from the products
+    of rows [3]_, of which there are fewer.
 
     Codes by patch of maps with one spatial axis have three axes, which the next step reads as maps
     of two dimensions: give it ``dim=1``.
@@ -103,6 +111,8 @@ class MapPCA(ClassNamePrefixFeaturesOutMixin, MapTransformer):
        53, 217 (2011), algorithm 4.4.
     .. [2] X. Feng, W. Yu, Y. Xie and J. Tang, "Faster randomized SVD with dynamic shifts",
        arXiv:2404.09276 (2024).
+    .. [3] L. Sirovich, "Turbulence and the dynamics of coherent structures. I", Quarterly of
+       Applied Mathematics 45, 561 (1987).
 
     Examples
     --------
@@ -185,6 +195,8 @@ class MapPCA(ClassNamePrefixFeaturesOutMixin, MapTransformer):
             found = components_by_iteration(
                 blocks, n_components, self.n_oversamples, self.n_iter, generator
             )
+        elif n_rows < n_features:
+            found = components_of_products(blocks(), n_rows, n_components)
         else:
             found = components_of_covariance(blocks(), n_components)
         shape = layout.sample_shape(grid.patch)
@@ -213,12 +225,13 @@ class MapPCA(ClassNamePrefixFeaturesOutMixin, MapTransformer):
         if isinstance(self.n_components, Integral):
             return int(self.n_components)
         if self._solver(n_features) == "randomized":
+            memory = 28 * most**2 + (4 * n_rows * n_features if n_rows < n_features else 0)
             raise ValueError(
                 f"The 'n_components' parameter of MapPCA must be an int or None for the randomized "
                 f"solver, which finds no fraction of the variance. Got {self.n_components!r} "
                 f"instead, and svd_solver={self.svd_solver!r} for {n_features} features. Take a "
                 f"number, or svd_solver='covariance', which needs "
-                f"{28 * n_features**2 / 1e9:.2g} GB."
+                f"{memory / 1e9:.2g} GB."
             )
         return float(self.n_components)
 

@@ -36,7 +36,7 @@ def test_fraction_needs_the_covariance(monkeypatch):
     with pytest.raises(ValueError, match=r"Got 0.9 instead.*72 features.*svd_solver='covariance'"):
         MapPCA(0.9, svd_solver="randomized").fit(MAPS)
     monkeypatch.setattr(_map_pca, "_MOST_FEATURES", 71)
-    with pytest.raises(ValueError, match=r"'auto' for 72 features.*needs 0.00015 GB"):
+    with pytest.raises(ValueError, match=r"'auto' for 72 features.*needs 5.7e-06 GB"):
         MapPCA(0.9).fit(MAPS)
     assert MapPCA(0.9, svd_solver="covariance").fit(MAPS).n_components_ < 10
 
