@@ -84,7 +84,7 @@ def draw(path, model, data, y, values, folds):
     figure, ax = plt.subplots(figsize=(4.5, 4), layout="constrained")
     ConfusionMatrixDisplay.from_predictions(
         data.f_esc.astype(str),
-        labels[marginal(found, values).argmax(axis=1)].astype(str),
+        labels[marginal(found, values, labels).argmax(axis=1)].astype(str),
         normalize="true",
         cmap="cividis",
         ax=ax,

@@ -57,7 +57,7 @@ def slice_statistics(maps):
         np.take_along_axis(field.reshape(len(maps), -1), order, 1) for field in (ratio, density)
     )
     n = ratio.shape[1]
-    edges = [*np.arange(0, n, n // 16), *(n - np.array([64, 32, 16, 8])), n]
+    edges = [*np.linspace(0, n, 17)[:-1].astype(int), n - 64, n - 32, n - 16, n - 8, n]
     for low, high in pairwise(edges):
         part = ratio[:, low:high]
         logarithm = np.log(density[:, low:high]).mean(axis=1)
@@ -181,10 +181,7 @@ def candidates(epochs, code_epochs, n_trees, checkpoint):
     """
     autoencoder = periodic_autoencoder(code_epochs, checkpoint)
     dense, on_codes = DenseNet((350,), dropout=0.2), convolutional(n_layers=2, n_filters=32)
-    plain = make_pipeline(FieldScaler(), classifier(convolutional(), epochs, checkpoint))
-    ratio = make_pipeline(
-        FunctionTransformer(channels), classifier(convolutional(), epochs, checkpoint)
-    )
+    network = classifier(convolutional(), epochs, checkpoint)
     return [
         {"estimator": list(baselines(n_trees).values())},
         {
@@ -197,7 +194,12 @@ def candidates(epochs, code_epochs, n_trees, checkpoint):
             "estimator__encode": [MapPCA(8, patch_size=8), autoencoder],
             "estimator__classify__net": [on_codes],
         },
-        {"estimator": [plain, ratio]},
+        {
+            "estimator": [
+                make_pipeline(first, network)
+                for first in (FieldScaler(), FunctionTransformer(channels))
+            ]
+        },
     ]
 
 
@@ -227,8 +229,9 @@ class Scores:
         shines = (np.asarray(cubes)[:, 1] != 0).any(axis=(1, 2, 3))
         scores = {}
         for name, values in self.values.items():
-            found = marginal(probabilities, values[model.classes_])
-            scores |= self._of_one(name, np.unique(values), found, values[y], shines)
+            labels = np.unique(values)
+            found = marginal(probabilities, values[model.classes_], labels)
+            scores |= self._of_one(name, labels, found, values[y], shines)
         if not of_slices:
             scores |= {name: np.nan for name in scores if ", slice" in name}
         return scores
@@ -248,9 +251,9 @@ class Scores:
         }
 
 
-def marginal(probabilities, values):
-    """Add up the probabilities of classes of equal value, in the order of the values."""
-    return probabilities @ (values[:, None] == np.unique(values))
+def marginal(probabilities, values, labels):
+    """Add up the probabilities of classes that have the value of a label, for each label."""
+    return probabilities @ (values[:, None] == labels)
 
 
 def rows_of_search(results, names):
