@@ -6,10 +6,11 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from ..maps import LazyMaps, stack_channels
-from ._21cmfast_box import UNKNOWN_SEED, BoxSource
+from ._21cmfast_box import FIELDS, UNKNOWN_SEED, BoxSource
 from ._21cmfast_find import find_boxes
-from ._21cmfast_request import check_fields, check_samples, check_target, choose
+from ._21cmfast_request import OWNER, check_samples, choose
 from ._21cmfast_samples import attach_brightness, group_boxes
+from ._checks import check_choice, check_fields, check_switch
 
 _DESCR = Path(__file__).parent / "descr" / "21cmfast.rst"
 
@@ -169,13 +170,9 @@ def load_21cmfast(
     >>> data.redshift.tolist(), data.mean_xHI.tolist(), data.groups.tolist()
     ([7.0, 8.0], [0.5, 0.75], [1, 1])
     """
-    wanted = check_fields(fields)
-    check_target(target)
-    if not isinstance(return_X_y, (bool, np.bool_)):
-        raise TypeError(
-            "The 'return_X_y' parameter of load_21cmfast must be True or False. "
-            f"Got {return_X_y!r} instead."
-        )
+    wanted = None if fields is None else check_fields(OWNER, fields, FIELDS, "None, ")
+    check_choice(OWNER, "target", target, ("redshift", "f_esc"))
+    check_switch(OWNER, "return_X_y", return_X_y)
     boxes = find_boxes(path)
     samples = group_boxes(boxes, wanted)
     if not samples:

@@ -4,62 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from ._21cmfast_box import DEFAULT_FIELDS, FIELDS, MATTER_FIELDS, UNKNOWN_SEED
+from ._21cmfast_box import DEFAULT_FIELDS, MATTER_FIELDS, UNKNOWN_SEED
+from ._checks import check_values, message, rows_of_values
 
-_TOLERANCE = 1e-6
-
-
-def check_fields(fields):
-    """Turn the fields that are asked for into a list.
-
-    Parameters
-    ----------
-    fields : str, sequence of str or None
-        What was given.
-
-    Returns
-    -------
-    list of str or None
-        The names.
-
-    Raises
-    ------
-    ValueError
-        If they are not some of the known fields, each once.
-    """
-    if fields is None:
-        return None
-    try:
-        names = [fields] if isinstance(fields, str) else list(fields)
-    except TypeError:
-        names = []
-    known = [name for name in FIELDS if name in names]
-    if not names or sorted(map(str, names)) != sorted(known):
-        raise ValueError(
-            f"The 'fields' parameter of load_21cmfast must be None, one of {list(FIELDS)} or a "
-            f"sequence of some of them, each once. Got {fields!r} instead."
-        )
-    return [str(name) for name in names]
-
-
-def check_target(target):
-    """Check what the classes are to be.
-
-    Parameters
-    ----------
-    target : str
-        What was given.
-
-    Raises
-    ------
-    ValueError
-        If it is neither "redshift" nor "f_esc".
-    """
-    if not isinstance(target, str) or target not in ("redshift", "f_esc"):
-        raise ValueError(
-            "The 'target' parameter of load_21cmfast must be one of ['redshift', 'f_esc']. "
-            f"Got {target!r} instead."
-        )
+OWNER = "load_21cmfast"
 
 
 def choose(samples, redshift, f_esc, seed):
@@ -93,9 +41,9 @@ def choose(samples, redshift, f_esc, seed):
             f"are loaded, which do not depend on it. Got {f_esc!r} instead."
         )
     found = [sample.first.redshift for sample in samples]
-    samples = _keep(samples, _rows("redshift", _values("redshift", redshift), found))
+    samples = _keep(samples, _rows("redshift", check_values(OWNER, "redshift", redshift), found))
     for name, given, unknown in (("f_esc", f_esc, np.nan), ("seed", seed, UNKNOWN_SEED)):
-        wanted = _values(name, given)
+        wanted = check_values(OWNER, name, given)
         found = np.array([getattr(sample, name) for sample in samples], dtype=float)
         known = ~np.isnan(found) & (found != unknown)
         if wanted is None or known.any():
@@ -183,9 +131,7 @@ def _check_given(name, value):
     fits = value >= 0 and value % 1 == 0 if name == "seed" else 0 < value <= 1
     if not fits:
         allowed = "an integer of 0 or more" if name == "seed" else "above 0 and at most 1"
-        raise ValueError(
-            f"The '{name}' parameter of load_21cmfast must be {allowed}. Got {value!r} instead."
-        )
+        raise ValueError(message(OWNER, name, allowed, value))
     return int(value) if name == "seed" else float(value)
 
 
@@ -193,29 +139,13 @@ def _keep(samples, rows):
     return [samples[row] for row in rows]
 
 
-def _values(parameter, wanted):
-    if wanted is None:
-        return None
-    values = np.atleast_1d(np.asarray(wanted))
-    if values.dtype.kind not in "iuf" or values.ndim != 1 or values.size == 0:
-        raise TypeError(
-            f"The '{parameter}' parameter of load_21cmfast must be None, a number or a sequence of "
-            f"at least one number. Got {wanted!r} instead."
-        )
-    return values
-
-
 def _rows(parameter, values, found):
-    found = np.asarray(found, dtype=float)
-    if values is None:
-        return np.arange(len(found))
-    same = np.isclose(found[:, np.newaxis], values, rtol=0, atol=_TOLERANCE)
-    missing = values[~same.any(axis=0)]
-    if missing.size:
-        held = np.unique(found[~np.isnan(found)]).tolist()
+    rows, missing = rows_of_values(values, np.asarray(found, dtype=float))
+    if missing:
+        held = np.unique([value for value in found if not np.isnan(value)]).tolist()
         raise ValueError(
-            f"The '{parameter}' parameter of load_21cmfast must be among {held}, which is what the "
-            f"files hold. Got {missing.tolist()}, not among these. Choose other values, or another "
+            f"The '{parameter}' parameter of {OWNER} must be among {held}, which is what the "
+            f"files hold. Got {missing}, not among these. Choose other values, or another "
             "path."
         )
-    return np.flatnonzero(same.any(axis=1))
+    return rows

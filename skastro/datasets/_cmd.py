@@ -7,6 +7,7 @@ from sklearn.utils import Bunch
 
 from ..exceptions import DatasetFormatError, MapShapeError, MapSourceError
 from ..maps import open_maps, stack_channels
+from ._checks import check_path, check_switch
 from ._cmd_find import find_files
 from ._cmd_format import (
     BOX_SIZE_MPC_H,
@@ -17,7 +18,7 @@ from ._cmd_format import (
     PARAMETER_RANGES,
     hydrodynamic,
 )
-from ._cmd_request import check_path, check_request
+from ._cmd_request import check_request
 from ._cmd_tables import read_table, six_parameters
 
 _DESCR = Path(__file__).parent / "descr" / "cmd.rst"
@@ -193,11 +194,7 @@ def load_cmd(
     littleh solMass / Mpc2, littleh solMass / Mpc2
     """
     request = check_request("load_cmd", fields, suite, set, kind, n_cells, redshift)
-    if not isinstance(return_X_y, (bool, np.bool_)):
-        raise TypeError(
-            "The 'return_X_y' parameter of load_cmd must be True or False. "
-            f"Got {return_X_y!r} instead."
-        )
+    check_switch("load_cmd", "return_X_y", return_X_y)
     folder = check_path("load_cmd", "folder", folder)
     if params_file is not None:
         params_file = check_path("load_cmd", "params_file", params_file, "None, a str or a path")

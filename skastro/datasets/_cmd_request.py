@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ._checks import chosen_fields
 from ._cmd_format import (
     FIELDS,
     N_SIMULATIONS,
@@ -159,58 +160,6 @@ def check_request(owner, fields, suite, set_name, kind, n_cells, redshift):
     if float(f"{redshift:.2f}") != redshift:
         refuse("redshift", "of two decimals at most, as in the names of files", redshift)
     return CMDRequest(names, suite, set_name, kind, n_cells, float(redshift))
-
-
-def chosen_fields(fields, allowed):
-    """Bring a choice of fields to a list.
-
-    Parameters
-    ----------
-    fields : object
-        Name of a field, or a sequence of names.
-    allowed : sequence of str
-        Names to choose from.
-
-    Returns
-    -------
-    list of str
-        The names, or an empty list if they are not some of the allowed ones, each once.
-    """
-    names = [fields] if isinstance(fields, str) else fields
-    names = list(names) if np.iterable(names) else []
-    if sorted(map(str, names)) != sorted(name for name in allowed if name in names):
-        return []
-    return [str(name) for name in names]
-
-
-def check_path(owner, parameter, value, allowed="a str or a path"):
-    """Turn a parameter into a path.
-
-    Parameters
-    ----------
-    owner, parameter : str
-        Function and parameter to name in errors.
-    value : object
-        What was given.
-    allowed : str, default="a str or a path"
-        What may be given, for errors.
-
-    Returns
-    -------
-    pathlib.Path
-        The path, with the home folder in place of ``~``.
-
-    Raises
-    ------
-    TypeError
-        If it is no path.
-    """
-    try:
-        return Path(value).expanduser()
-    except TypeError:
-        raise TypeError(
-            f"The '{parameter}' parameter of {owner} must be {allowed}. Got {value!r} instead."
-        ) from None
 
 
 def _spellings(suite):

@@ -5,6 +5,14 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
+from ._checks import (
+    check_choice,
+    check_fields,
+    check_path,
+    check_switch,
+    check_values,
+    rows_of_values,
+)
 from ._reionization_files import (
     FIELD_UNITS,
     check_same_grid,
@@ -13,6 +21,7 @@ from ._reionization_files import (
     read_header,
 )
 
+_OWNER = "load_reionization_slices"
 _HERE = Path(__file__).parent
 _SHIPPED = _HERE / "data" / "reionization_slices"
 _DESCR = _HERE / "descr" / "reionization_slices.rst"
@@ -127,15 +136,13 @@ def load_reionization_slices(
     >>> cubes.maps.shape
     (18, 2, 3, 64, 64)
     """
-    fields = _check_fields(fields)
-    _check_choice("target", target, ("redshift", "f_esc"))
-    _check_choice("sample", sample, ("slice", "cube"))
-    if not isinstance(return_X_y, (bool, np.bool_)):
-        raise TypeError(
-            "The 'return_X_y' parameter of load_reionization_slices must be True or False. "
-            f"Got {return_X_y!r} instead."
-        )
-    folder = _SHIPPED if data_home is None else _check_folder(data_home)
+    fields = check_fields(_OWNER, fields, FIELD_UNITS)
+    check_choice(_OWNER, "target", target, ("redshift", "f_esc"))
+    check_choice(_OWNER, "sample", sample, ("slice", "cube"))
+    check_switch(_OWNER, "return_X_y", return_X_y)
+    folder = _SHIPPED
+    if data_home is not None:
+        folder = check_path(_OWNER, "data_home", data_home, "None, a str or a path")
 
     files = find_files(folder)
     kept = _kept_rows("seed", seed, [number for number, _ in files], folder)
@@ -189,60 +196,17 @@ def load_reionization_slices(
     )
 
 
-def _check_choice(parameter, value, allowed):
-    if not isinstance(value, str) or value not in allowed:
-        raise ValueError(
-            f"The '{parameter}' parameter of load_reionization_slices must be one of "
-            f"{list(allowed)}. Got {value!r} instead."
-        )
-
-
-def _check_fields(fields):
-    names = [fields] if isinstance(fields, str) else fields
-    try:
-        names = list(names)
-    except TypeError:
-        names = []
-    known = [name for name in FIELD_UNITS if name in names]
-    if not names or sorted(map(str, names)) != sorted(known):
-        raise ValueError(
-            "The 'fields' parameter of load_reionization_slices must be one of "
-            f"{list(FIELD_UNITS)} or a sequence of some of them, each once. "
-            f"Got {fields!r} instead."
-        )
-    return [str(name) for name in names]
-
-
-def _check_folder(data_home):
-    try:
-        return Path(data_home).expanduser()
-    except TypeError:
-        raise TypeError(
-            "The 'data_home' parameter of load_reionization_slices must be None, a str or a "
-            f"path. Got {data_home!r} instead."
-        ) from None
-
-
 def _kept_rows(parameter, wanted, available, folder):
     available = np.asarray(available)
-    if wanted is None:
-        return np.arange(available.size)
-    values = np.atleast_1d(np.asarray(wanted))
-    if values.dtype.kind not in "iuf" or values.ndim != 1 or values.size == 0:
-        raise TypeError(
-            f"The '{parameter}' parameter of load_reionization_slices must be None, a number or "
-            f"a sequence of at least one number. Got {wanted!r} instead."
-        )
-    same = np.isclose(available[:, np.newaxis], values, rtol=0, atol=1e-6)
-    missing = values[~same.any(axis=0)]
-    if missing.size:
+    rows, missing = rows_of_values(check_values(_OWNER, parameter, wanted), available)
+    if missing:
         raise ValueError(
-            f"The '{parameter}' parameter of load_reionization_slices must be among "
-            f"{available.tolist()}, which is what '{folder}' holds. Got {missing.tolist()}, not "
+            f"The '{parameter}' parameter of {_OWNER} must be among "
+            f"{available.tolist()}, which is what '{folder}' holds. Got {missing}, not "
             "among these. Choose other values, or give as data_home a folder whose files hold "
             "them."
         )
-    return np.flatnonzero(same.any(axis=1))
+    return rows
 
 
 def _units(fields):

@@ -7,6 +7,7 @@ from joblib import Parallel, delayed
 from joblib.parallel import get_active_backend
 
 from ..datasets import load_cmd
+from ..datasets._checks import check_choice, check_path, check_switch, chosen_fields, message
 from ..datasets._cmd import cmd_bunch
 from ..datasets._cmd_format import (
     BOX_SIZE_MPC_H,
@@ -16,11 +17,10 @@ from ..datasets._cmd_format import (
     MAPS_PER_SIMULATION,
     PARAMETER_NAMES,
 )
-from ..datasets._cmd_request import check_path, chosen_fields
 from ._box import linear_cell_power, simulate_maps
 from ._camels_files import SUITE, plan_files, write_set
 from ._camels_sets import DEFAULT_SIZES, FIXED_SETS, parameter_table, simulation_streams
-from ._checks import check_count, message, seed_entropy
+from ._checks import check_count, seed_entropy
 from ._density import log_bias
 from ._grid import PeriodicGrid
 
@@ -153,13 +153,12 @@ def make_camels_like(
     >>> len(set(data.groups.tolist()))
     4
     """
-    _check_choice("set", set, list(DEFAULT_SIZES))
+    check_choice(_OWNER, "set", set, list(DEFAULT_SIZES))
     _check_backend()
     fields = _check_fields(fields)
     n_simulations = _check_size(n_simulations, set)
     check_count(_OWNER, "n_cells", n_cells, _MIN_CELLS)
-    if not isinstance(overwrite, (bool, np.bool_)):
-        raise TypeError(_message("overwrite", "True or False", overwrite))
+    check_switch(_OWNER, "overwrite", overwrite)
     entropy = seed_entropy(_OWNER, random_state)
     if folder is not None:
         folder = check_path("make_camels_like", "folder", folder, "None, a str or a path")
@@ -209,11 +208,6 @@ def _in_memory(set_name, fields, table, boxes, grid):
 
 def _message(parameter, allowed, given):
     return message(_OWNER, parameter, allowed, given)
-
-
-def _check_choice(parameter, value, allowed):
-    if not isinstance(value, str) or value not in allowed:
-        raise ValueError(_message(parameter, f"one of {allowed}", value))
 
 
 def _check_size(n_simulations, set_name):

@@ -4,10 +4,7 @@ from numbers import Integral
 
 import numpy as np
 
-
-def message(owner, parameter, allowed, given):
-    """Sentence that says what a parameter may be and what it is."""
-    return f"The '{parameter}' parameter of {owner} must be {allowed}. Got {given!r} instead."
+from ..datasets._checks import message
 
 
 def check_count(owner, parameter, value, low):

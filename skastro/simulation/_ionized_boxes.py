@@ -6,6 +6,7 @@ import numpy as np
 from astropy import units
 from sklearn.utils import Bunch
 
+from ..datasets._checks import check_fields, check_switch
 from ._checks import seed_entropy
 from ._collapse import LinearVariance
 from ._excursion_set import ExcursionSet
@@ -15,12 +16,10 @@ from ._ionized_request import (
     FIELD_UNITS,
     OWNER,
     check_box,
-    check_fields,
     check_masses,
     check_number,
     check_source_numbers,
     check_sources,
-    check_switch,
 )
 from ._ionized_universe import Universe
 
@@ -181,12 +180,12 @@ def make_ionized_boxes(
     >>> print(f"{half.maps[:, 1].mean():.2f}")
     0.50
     """
-    fields = check_fields(fields)
+    fields = check_fields(OWNER, fields, FIELD_UNITS)
     box_size, max_radius = check_box(n_boxes, n_cells, box_size, max_radius, window)
     efficiencies, means, redshifts = check_source_numbers(
         efficiency, mean_xHI, redshift, minimum_mass, mass_slope
     )
-    check_switch("velocity_gradient", velocity_gradient)
+    check_switch(OWNER, "velocity_gradient", velocity_gradient)
     omega_m = check_number("omega_m", omega_m, 0, 1)
     universe = Universe(
         omega_m,

@@ -4,8 +4,8 @@ from numbers import Real
 
 import numpy as np
 
-from ..datasets._cmd_request import chosen_fields
-from ._checks import check_count, message
+from ..datasets._checks import check_choice, message
+from ._checks import check_count
 from ._collapse import LARGEST_MASS, SMALLEST_MASS
 from ._excursion_set import WINDOWS
 
@@ -19,15 +19,6 @@ FIELD_UNITS = {
 }
 MIN_CELLS = 8
 RAREST = 1e-20
-
-
-def check_fields(fields):
-    """Bring the fields wanted to a list of names."""
-    names = chosen_fields(fields, FIELD_UNITS)
-    if not names:
-        allowed = f"one of {list(FIELD_UNITS)} or a sequence of some of them, each once"
-        raise ValueError(message(OWNER, "fields", allowed, fields))
-    return names
 
 
 def check_number(parameter, value, low, high=np.inf, *, low_is_allowed=False):
@@ -55,17 +46,11 @@ def check_numbers(parameter, values, low, high=np.inf, *, low_is_allowed=False):
     ]
 
 
-def check_choice(parameter, value, allowed):
-    """Raise unless a parameter is one of the allowed values."""
-    if not isinstance(value, str) or value not in allowed:
-        raise ValueError(message(OWNER, parameter, f"one of {list(allowed)}", value))
-
-
 def check_box(n_boxes, n_cells, box_size, max_radius, window):
     """Check the numbers that say what the boxes are."""
     check_count(OWNER, "n_boxes", n_boxes, 1)
     check_count(OWNER, "n_cells", n_cells, MIN_CELLS)
-    check_choice("window", window, WINDOWS)
+    check_choice(OWNER, "window", window, WINDOWS)
     return check_number("box_size", box_size, 0), check_number("max_radius", max_radius, 0)
 
 
@@ -107,9 +92,3 @@ def check_sources(snapshots):
                 f"matter is in sources. Got {snapshot.haloes.mean:.3g} at redshift "
                 f"{snapshot.redshift:g}. Lower 'minimum_mass' or 'redshift', or give 'efficiency'."
             )
-
-
-def check_switch(parameter, value):
-    """Raise unless a parameter is True or False."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(message(OWNER, parameter, "True or False", value))
