@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..exceptions import MapShapeError
-from ._lazy import LazyMaps, open_maps
+from ._lazy import LazyMaps, open_members
 
 
 class ConcatenatedSource:
@@ -59,15 +59,8 @@ class ConcatenatedSource:
         out = np.empty((len(rows), *self.shape[1:]), dtype=np.float32)
         owners = np.searchsorted(self.starts, rows, side="right") - 1
         for i in np.unique(owners):
-            member, places = self.members[i], np.flatnonzero(owners == i)
-            source_rows = member.rows[np.asarray(rows)[places] - self.starts[i]]
-            order = np.argsort(source_rows, kind="stable")
-            places = places[order]
-            view = LazyMaps(member.source, source_rows[order], member.steps, member.epoch)
-            start = 0
-            for chunk in view.chunks():
-                out[places[start : start + len(chunk)]] = chunk
-                start += len(chunk)
+            places = np.flatnonzero(owners == i)
+            out[places] = self.members[i][np.asarray(rows)[places] - self.starts[i]]
         return out
 
     def __repr__(self):
@@ -119,14 +112,7 @@ def concatenate(maps):
     >>> np.asarray(maps[[4, 0]])[:, 0, 0].tolist()
     [1.0, 0.0]
     """
-    if not isinstance(maps, list | tuple):
-        raise TypeError(
-            f"concatenate takes a list of maps; got a {type(maps).__name__}. Put it in a list, or "
-            f"open a single one with open_maps."
-        )
-    if not maps:
-        raise ValueError("concatenate takes at least one map; got an empty list.")
-    members = [open_maps(item) for item in maps]
+    members = open_members(maps, "concatenate")
     for i, member in enumerate(members):
         if member.shape[1:] != members[0].shape[1:]:
             raise MapShapeError(

@@ -266,3 +266,35 @@ def open_maps(maps, dataset=None):
     if isinstance(maps, LazyMaps):
         return maps
     return LazyMaps(make_source(maps, dataset))
+
+
+def open_members(maps, owner):
+    """Open each of a list of maps.
+
+    Parameters
+    ----------
+    maps : list or tuple
+        What `open_maps` takes, at least one.
+    owner : str
+        Function that is named in errors.
+
+    Returns
+    -------
+    list of LazyMaps
+        The maps.
+
+    Raises
+    ------
+    ValueError
+        If there are no maps.
+    TypeError
+        If `maps` is neither a list nor a tuple.
+    """
+    if not isinstance(maps, list | tuple):
+        raise TypeError(
+            f"{owner} takes a list of maps; got a {type(maps).__name__}. Put it in a list, or "
+            f"open a single one with open_maps."
+        )
+    if not maps:
+        raise ValueError(f"{owner} takes at least one map; got an empty list.")
+    return [open_maps(item) for item in maps]

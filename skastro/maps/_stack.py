@@ -5,7 +5,7 @@ from numbers import Integral
 import numpy as np
 
 from ..exceptions import MapShapeError
-from ._lazy import LazyMaps, open_maps
+from ._lazy import LazyMaps, open_members
 from ._sources import ArraySource, NpySource
 
 
@@ -113,16 +113,9 @@ def stack_channels(maps, *, dim=2):
     >>> np.asarray(maps[2:4])[:, :, 0, 0].tolist()
     [[1.0, 0.0], [1.0, 0.0]]
     """
-    if not isinstance(maps, list | tuple):
-        raise TypeError(
-            f"stack_channels takes a list of maps; got a {type(maps).__name__}. Put it in a "
-            f"list, or open a single one with open_maps."
-        )
     if isinstance(dim, bool) or not isinstance(dim, Integral) or dim < 1:
         raise ValueError(f"The 'dim' parameter of stack_channels must be 1 or more; got {dim!r}.")
-    if not maps:
-        raise ValueError("stack_channels takes at least one map; got an empty list.")
-    members = [open_maps(item) for item in maps]
+    members = open_members(maps, "stack_channels")
     for i, member in enumerate(members):
         if member.ndim not in (dim + 1, dim + 2):
             raise MapShapeError(
