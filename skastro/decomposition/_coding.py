@@ -9,10 +9,11 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from ..exceptions import DivergenceError, MapShapeError
-from ..maps import LazyMaps, MapTransformer, check_maps
+from ..maps import LazyMaps, MapTransformer
 from ..neural_network._precision import computing_in
 from ..neural_network._torch import thread_count, weights_to_arrays
-from ..utils import as_numpy, check_finite, is_torch
+from ..utils import check_finite, is_torch
+from ._reconstruction import ReconstructionMixin
 
 
 def _makes_features(estimator):
@@ -24,7 +25,7 @@ def _makes_features(estimator):
     return True
 
 
-class Coder(MapTransformer):
+class Coder(ReconstructionMixin, MapTransformer):
     """Codes by the parts ``encoder`` and ``decoder`` of a module; the rest of `ConvAutoencoder`.
 
     A batch is filled up to the size of those in training, so that the code of a map does not
@@ -95,36 +96,6 @@ class Coder(MapTransformer):
         if isinstance(X, LazyMaps):
             return X.with_step(copy.copy(self), inverse=True)
         return self._apply_inverse(X)
-
-    def reconstruction_error(self, X):
-        """Mean squared difference between each map and what its code gives back.
-
-        Parameters
-        ----------
-        X : array-like, torch.Tensor or LazyMaps of shape (n_samples, [n_channels,] *spatial)
-            Maps of the shape that was fitted.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Mean over channels and cells, in squared units of `X`, float64.
-
-        Raises
-        ------
-        MapShapeError
-            If samples have not the shape that was fitted.
-        ValueError
-            If a value of `X` is not finite.
-        DivergenceError
-            If the net makes NaN or infinity of the maps.
-        """
-        check_is_fitted(self)
-        X = as_numpy(check_maps(self, X, reset=False, dim=self.dim))
-        errors = []
-        for chunk in self._chunks(X):
-            difference = chunk.astype(np.float64) - self._apply_inverse(self._apply(chunk))
-            errors.append((difference.reshape(len(chunk), -1) ** 2).mean(axis=1))
-        return np.concatenate(errors)
 
     @available_if(_makes_features)
     def get_feature_names_out(self, input_features=None):

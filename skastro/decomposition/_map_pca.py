@@ -9,8 +9,8 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ..exceptions import MapShapeError
-from ..maps import LazyMaps, MapTransformer, check_maps, checked_chunks
-from ..utils import as_numpy, check_finite, is_torch, like, map_layout
+from ..maps import LazyMaps, MapTransformer
+from ..utils import check_finite, is_torch, like, map_layout
 from ..utils._params import DIM, Interval, StrOptions
 from ._eigen import (
     components_by_iteration,
@@ -19,11 +19,12 @@ from ._eigen import (
     row_blocks,
 )
 from ._patches import PatchGrid, row_products
+from ._reconstruction import ReconstructionMixin
 
 _MOST_FEATURES = 10_000  # of which the covariance takes 0.8 GB
 
 
-class MapPCA(ClassNamePrefixFeaturesOutMixin, MapTransformer):
+class MapPCA(ClassNamePrefixFeaturesOutMixin, ReconstructionMixin, MapTransformer):
     """Principal component analysis of maps, in memory or larger than it.
 
     Whole maps give one code each, a vector. With `patch_size` the components are those of all
@@ -352,32 +353,3 @@ class MapPCA(ClassNamePrefixFeaturesOutMixin, MapTransformer):
             X = check_array(X, dtype=np.float32, order="C", allow_nd=True, ensure_all_finite=False)
         check_finite(X, type(self).__name__, dim=dim or 1)
         return self._apply_inverse(X)
-
-    def reconstruction_error(self, X):
-        """Mean squared difference between each map and what its code gives back.
-
-        Parameters
-        ----------
-        X : array-like, torch.Tensor or LazyMaps of shape (n_samples, [n_channels,] *spatial)
-            Maps. Lazy maps are read once, in chunks.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Mean over all cells and channels of each map, float64, in squared units of it.
-
-        Raises
-        ------
-        MapShapeError
-            If samples have not the shape that was fitted.
-        ValueError
-            If a value of `X` is not finite.
-        """
-        check_is_fitted(self)
-        X = check_maps(self, X, reset=False, dim=self.dim, free_size=self._free_size)
-        errors = []
-        for chunk in checked_chunks(X, type(self).__name__, self.dim):
-            rest = as_numpy(chunk - self._apply_inverse(self._apply(chunk)))
-            rest = rest.reshape(len(rest), -1)
-            errors.append(np.square(rest, dtype=np.float64).mean(axis=1))
-        return np.concatenate(errors)
