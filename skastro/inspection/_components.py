@@ -1,13 +1,12 @@
 """Pictures of the principal components of maps."""
 
-from numbers import Integral
-
 import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from ..decomposition import MapPCA
 from ..utils import map_layout
+from ._panels import check_number, make_panels
 
 _WIDTH = 1.75
 _FITTED = ("best_estimator_", "estimator_", "regressor_")  # of estimators around another
@@ -136,7 +135,8 @@ class ComponentsDisplay:
         """
         pictures, dim = self._pictures(n_components, channel)
         ratios = self._ratios(cumulative)
-        self.axes_ = _panels(ax, len(pictures) + bool(cumulative), n_columns)
+        n_panels, owner = len(pictures) + bool(cumulative), type(self).__name__
+        self.axes_ = make_panels(ax, n_panels, n_columns, _size, owner, "component")
         self.figure_ = self.axes_[0].figure
         self.images_, self.lines_, self.colorbar_ = [], [], None
         limit = float(np.abs(pictures).max()) or 1.0
@@ -177,17 +177,9 @@ class ComponentsDisplay:
         components = np.asarray(self.components)
         layout = map_layout(components.shape, self.dim, owner)
         if n_components is not None:
-            _check_count("n_components", n_components)
-        if (
-            isinstance(channel, bool)
-            or not isinstance(channel, Integral)
-            or not 0 <= channel < layout.n_channels
-        ):
-            raise ValueError(
-                f"The 'channel' parameter of {owner} must be an int from 0 to "
-                f"{layout.n_channels - 1}, for components of shape {components.shape[1:]}. "
-                f"Got {channel!r} instead."
-            )
+            check_number(owner, "n_components", n_components, 1)
+        note = f", for components of shape {components.shape[1:]}"
+        check_number(owner, "channel", channel, 0, layout.n_channels - 1, note)
         pictures = components[:n_components]
         pictures = pictures[:, channel] if layout.has_channels else pictures
         if layout.dim == 3:
@@ -235,35 +227,5 @@ def _inner_pca(estimator):
     return next((pca for pca in found if pca is not None), None)
 
 
-def _check_count(name, value):
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-        raise ValueError(
-            f"The '{name}' parameter of ComponentsDisplay must be an int, 1 or more. Got "
-            f"{value!r} instead."
-        )
-
-
-def _panels(ax, n_panels, n_columns):
-    """Axes for the panels, those given or those of a new figure."""
-    import matplotlib.pyplot as plt
-    from matplotlib.axes import Axes
-
-    _check_count("n_columns", n_columns)
-    if ax is not None:
-        axes = np.asarray(ax, dtype=object).ravel()
-        if len(axes) != n_panels or not all(isinstance(panel, Axes) for panel in axes):
-            raise ValueError(
-                f"The 'ax' parameter of ComponentsDisplay must be None or {n_panels} matplotlib "
-                f"Axes, one for each panel. Got {len(axes)} objects instead: {ax!r}; "
-                f"matplotlib.pyplot.subplots makes them."
-            )
-        return axes
-    n_columns = min(n_columns, n_panels)
-    n_rows = -(-n_panels // n_columns)
-    size = (_WIDTH * n_columns + 0.5, n_rows * (_WIDTH + 0.2))
-    figure, axes = plt.subplots(
-        n_rows, n_columns, figsize=size, squeeze=False, layout="constrained"
-    )
-    for unused in axes.flat[n_panels:]:
-        figure.delaxes(unused)
-    return axes.ravel()[:n_panels]
+def _size(n_rows, n_columns):
+    return _WIDTH * n_columns + 0.5, n_rows * (_WIDTH + 0.2)

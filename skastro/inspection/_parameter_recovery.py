@@ -1,14 +1,13 @@
 """Predicted parameters against true ones."""
 
 import re
-from numbers import Integral
 
-import numpy as np
 from sklearn.metrics import root_mean_squared_error
 
 from ..metrics import aggregate_by_group, reduced_chi2
 from ..metrics._checks import check_targets
 from ..metrics._report import named_targets, r2
+from ._panels import make_panels
 
 # Of the palette of Okabe and Ito, which the colour-blind can tell apart, with a grey.
 _BLUE, _GREY, _DARK_GREY = "#0072B2", "0.5", "0.35"
@@ -229,7 +228,7 @@ class ParameterRecoveryDisplay:
         groups = None
         if self.groups is not None:
             groups = aggregate_by_group(self.groups, truth, pred, std, correlation=self.correlation)
-        self.axes_ = _panels(ax, len(names), n_columns, owner)
+        self.axes_ = make_panels(ax, len(names), n_columns, _size, owner, "target")
         self.figure_ = self.axes_[0].figure
         self.points_, self.group_points_, self.lines_, self.texts_ = [], [], [], []
         scores = _scores(truth, pred, std)
@@ -266,39 +265,9 @@ class ParameterRecoveryDisplay:
         return self
 
 
-def _panels(ax, n_targets, n_columns, owner):
-    """Axes for the targets, those given or those of a new figure."""
-    import matplotlib.pyplot as plt
-    from matplotlib.axes import Axes
-
-    if isinstance(n_columns, bool) or not isinstance(n_columns, Integral) or n_columns < 1:
-        raise ValueError(
-            f"The 'n_columns' parameter of {owner} must be an int, 1 or more. Got {n_columns!r} "
-            f"instead."
-        )
-    if ax is not None:
-        axes = np.asarray(ax, dtype=object).ravel()
-        if not all(isinstance(panel, Axes) for panel in axes):
-            raise ValueError(
-                f"The 'ax' parameter of {owner} must be matplotlib Axes, one for each target, or "
-                f"None. Got {ax!r} instead; matplotlib.pyplot.subplots makes them."
-            )
-        if len(axes) != n_targets:
-            raise ValueError(
-                f"{owner} draws a panel for each of {n_targets} targets; 'ax' holds "
-                f"{len(axes)} axes."
-            )
-        return axes
-    n_columns = min(n_columns, n_targets)
-    n_rows = -(-n_targets // n_columns)
+def _size(n_rows, n_columns):
     width = _WIDTHS.get(n_columns, _FULL_WIDTH)
-    size = (width, n_rows * (width / n_columns + 0.45))
-    figure, axes = plt.subplots(
-        n_rows, n_columns, figsize=size, squeeze=False, layout="constrained"
-    )
-    for unused in axes.flat[n_targets:]:
-        figure.delaxes(unused)
-    return axes.ravel()[:n_targets]
+    return width, n_rows * (width / n_columns + 0.45)
 
 
 def _limits(truth, pred):

@@ -1,7 +1,5 @@
 """Maps beside what a code keeps of them."""
 
-from numbers import Integral
-
 import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
@@ -9,6 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..exceptions import MapShapeError
 from ..maps import LazyMaps
 from ..utils import as_numpy, map_layout
+from ._panels import check_number
 
 _ROWS = ("map", "reconstruction", "difference")
 _BLUE = "#0072B2"
@@ -110,7 +109,7 @@ class ReconstructionDisplay:
                     f"such as ConvAutoencoder or MapPCA; got {estimator!r}."
                 )
         check_is_fitted(estimator)
-        _check_number(cls.__name__, "n_samples", n_samples, 1)
+        check_number(cls.__name__, "n_samples", n_samples, 1)
         X = np.asarray(X[:n_samples]) if isinstance(X, LazyMaps) else as_numpy(X)
         maps = np.asarray(X)[:n_samples]
         back = np.asarray(estimator.inverse_transform(estimator.transform(maps)))
@@ -191,7 +190,7 @@ class ReconstructionDisplay:
                 f"{back.shape}. Let inverse_transform give back maps."
             )
         layout = map_layout(maps.shape, self.dim, owner)
-        _check_number(owner, "channel", channel, 0, layout.n_channels - 1)
+        check_number(owner, "channel", channel, 0, layout.n_channels - 1)
         shape = (len(maps), *layout.map_shape)
         return maps.reshape(shape)[:, channel], back.reshape(shape)[:, channel]
 
@@ -217,13 +216,3 @@ def _dim(estimator):
     if isinstance(estimator, Pipeline):
         return next((dim for _, step in estimator.steps if (dim := _dim(step)) is not None), None)
     return getattr(estimator, "dim", None)
-
-
-def _check_number(owner, name, value, least, most=None):
-    """Refuse what is no integer of a range."""
-    is_integer = isinstance(value, Integral) and not isinstance(value, bool)
-    if not is_integer or value < least or (most is not None and value > most):
-        words = f"{least} or more" if most is None else f"from {least} to {most}"
-        raise ValueError(
-            f"The {name!r} parameter of {owner} must be an int, {words}. Got {value!r} instead."
-        )
