@@ -17,3 +17,23 @@ def data_dir():
             "SKASTRO_DATA to the folder that holds them."
         )
     return folder
+
+
+@pytest.fixture
+def interrupt(monkeypatch):
+    """Break off training in a step of some number, counted from now on."""
+    from skastro.neural_network._skorch import MapNet
+
+    left = []
+    step = MapNet.train_step
+
+    def broken(self, batch, **fit_params):
+        if left:
+            left[0] -= 1
+            if not left[0]:
+                left.clear()
+                raise KeyboardInterrupt
+        return step(self, batch, **fit_params)
+
+    monkeypatch.setattr(MapNet, "train_step", broken)
+    return left.append

@@ -155,24 +155,6 @@ VARIANTS = {
 }
 
 
-@pytest.fixture
-def interrupt(monkeypatch):
-    """Break off training in a step of some number, counted from now on."""
-    left = []
-    step = MapNet.train_step
-
-    def broken(self, batch, **fit_params):
-        if left:
-            left[0] -= 1
-            if not left[0]:
-                left.clear()
-                raise KeyboardInterrupt
-        return step(self, batch, **fit_params)
-
-    monkeypatch.setattr(MapNet, "train_step", broken)
-    return left.append
-
-
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("interval", [None, 0.0])
 def test_killed_fit_goes_on(variant, interval, interrupt, tmp_path):

@@ -124,24 +124,6 @@ def steps(monkeypatch):
     return taken
 
 
-@pytest.fixture
-def interrupt(monkeypatch):
-    """Break off training in a step of some number, counted from now on."""
-    left = []
-    step = MapNet.train_step
-
-    def broken(self, batch, **fit_params):
-        if left:
-            left[0] -= 1
-            if not left[0]:
-                left.clear()
-                raise KeyboardInterrupt
-        return step(self, batch, **fit_params)
-
-    monkeypatch.setattr(MapNet, "train_step", broken)
-    return left.append
-
-
 def state(model):
     """All that two equal fits have in common: weights and losses."""
     weights = [value.numpy() for value in model.net_.module_.state_dict().values()]
