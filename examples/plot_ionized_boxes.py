@@ -8,7 +8,7 @@ power spectra. So are the densities, and the ionization histories for one effici
 one redshift. Six simulations of either kind are averaged; no phases are shared.
 
 Run it with ``python examples/plot_ionized_boxes.py``; the picture goes to the folder
-``demo_output``. It needs colossus, of the extra ``sim``.
+``ionized_boxes_output``. It needs colossus, of the extra ``sim``.
 """
 
 import argparse
@@ -109,23 +109,31 @@ def draw(path, real, pairs, history):
             picture = axes[row, column].imshow(
                 slices[0, 1].T, vmin=0, vmax=top, cmap="magma", origin="lower", extent=extent
             )
-            axes[row, column].set_title(f"{kind}, z = {z:g}, mean xHI = {mean:.2f}")
-        figure.colorbar(picture, ax=axes[:2, column], shrink=0.6, label="mK", location="bottom")
+            axes[row, 0].set_ylabel(f"{kind}\ny (Mpc)")
+        axes[0, column].set_title(f"z = {z:g}, mean $x_{{HI}}$ = {mean:.2f}")
+        bar = {"shrink": 0.8, "location": "bottom", "label": "brightness temperature (mK)"}
+        figure.colorbar(picture, ax=axes[:2, column], **bar)
     for row, slices in enumerate(pairs[0.5][1][:2]):
         picture = axes[row, 3].imshow(
             slices[0, 0].T, vmin=-0.8, vmax=1.2, cmap="viridis", origin="lower", extent=extent
         )
-        axes[row, 3].set_title(f"{('21cmFAST', 'mock')[row]}, density contrast")
-    figure.colorbar(picture, ax=axes[:2, 3], shrink=0.6, location="bottom")
+    axes[0, 3].set_title(f"density, z = {pairs[0.5][1][2]:g}")
+    figure.colorbar(
+        picture, ax=axes[:2, 3], shrink=0.8, location="bottom", label="density contrast"
+    )
+    for panel in axes[1]:
+        panel.set_xlabel("x (Mpc)")
 
     redshifts, truths, means, _, _ = history
     for truth, mock, f_esc, color in zip(
         truths, means, ESCAPE_FRACTIONS, ("C0", "C1"), strict=True
     ):
-        axes[2, 0].plot(redshifts, truth, color, label=f"21cmFAST, f_esc = {f_esc}")
+        axes[2, 0].plot(redshifts, truth, color, label=f"$f_{{esc}}$ = {f_esc}")
         axes[2, 0].plot(redshifts, mock, color + "--")
-    axes[2, 0].set(xlabel="redshift", ylabel="mean neutral fraction", title="history (mock dashed)")
-    axes[2, 0].legend()
+    axes[2, 0].set(
+        xlabel="redshift", ylabel="mean neutral fraction", title="history (dashed: mock)"
+    )
+    axes[2, 0].legend(loc="lower right")
 
     edges = np.concatenate([np.arange(0.5, 8), [10.5, 14.5, 20.5, 28.5, 40.5, 64.5]])
     centres = np.sqrt(edges[1:] * edges[:-1]) * real.cell_size
@@ -141,24 +149,30 @@ def draw(path, real, pairs, history):
     axes[2, 1].set_xscale("log")
     axes[2, 1].set_xticks([2, 5, 10, 20, 50, 100], [2, 5, 10, 20, 50, 100], minor=False)
     axes[2, 1].set_xticks([], minor=True)
-    axes[2, 1].set(xlabel="Mpc", ylabel="share per ln", title="ionized chords, by ionized length")
-    axes[2, 2].set(
-        xlabel="k (1/Mpc)", ylabel="mK$^2$", title="power of brightness slices", yscale="log"
+    axes[2, 1].set(
+        xlabel="ionized chord (Mpc)", ylabel="share of length per ln", title="ionized chords"
     )
-    axes[2, 1].legend(title="mean xHI")
+    axes[2, 2].set(
+        xlabel="$k$ (1/Mpc)",
+        ylabel="$k^2 P(k) / 2\\pi$ (mK$^2$)",
+        title="power of brightness slices",
+        yscale="log",
+    )
+    axes[2, 1].legend(title="mean $x_{HI}$")
 
     bins = np.linspace(-1, 2, 61)
     for which, style in ((0, "-"), (1, "--")):
         cells = np.concatenate([pair[which][:, 0].ravel() for pair in pairs[0.5]])
         axes[2, 3].hist(cells, bins, density=True, histtype="step", linestyle=style, color="C0")
-    axes[2, 3].set(xlabel="density contrast", title="density at mean xHI near 0.5", yscale="log")
+    axes[2, 3].set(xlabel="density contrast", ylabel="probability density", yscale="log")
+    axes[2, 3].set_title("density at mean $x_{HI}$ near 0.5")
     figure.savefig(path, dpi=110)
 
 
 def main():
     """Compare, print and draw."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[1])
-    parser.add_argument("--output", type=Path, default=Path("demo_output"))
+    parser.add_argument("--output", type=Path, default=Path("ionized_boxes_output"))
     parser.add_argument("--data-home", type=Path, help="folder with the full files")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)

@@ -86,9 +86,12 @@ def draw(path, model, data, y, values, folds):
         data.f_esc.astype(str),
         labels[marginal(found, values, labels).argmax(axis=1)].astype(str),
         normalize="true",
+        values_format=".2f",
         cmap="cividis",
+        im_kw={"vmin": 0, "vmax": 1},
         ax=ax,
     )
+    ax.images[0].colorbar.set_label("share of the boxes of a class")
     ax.set(xlabel="predicted escape fraction", ylabel="true escape fraction")
     figure.savefig(path, dpi=150)
 

@@ -33,6 +33,7 @@ from reionization_study import (
     rows_of_search,
 )
 from rich.table import Table
+from sklearn.metrics import root_mean_squared_error
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -87,22 +88,26 @@ def regression(data, folds, epochs, checkpoint):
 def print_regression(data, results):
     """Errors of slices and of cubes, and how large they were said to be."""
     mean, std, cube_mean, cube_std, baseline = results
-    z = data.redshift
-    table = Table(title="Redshift as a number")
+    table = Table(title="Redshift as a number, mean and deviation over the simulations")
     for column in ("", "rms error", "reduced chi2", "within one sigma"):
         table.add_column(column, justify="right" if column else "left")
-    each = np.repeat(z, mean.shape[1])
-    table.add_row("predicting the mean", f"{np.sqrt(np.mean((baseline - z) ** 2)):.3f}", "", "")
-    for name, truth, found, error in (
-        ("slices", each, mean.ravel(), std.ravel()),
-        ("cubes", z, cube_mean, cube_std),
-    ):
-        table.add_row(
-            name,
-            f"{np.sqrt(np.mean((found - truth) ** 2)):.3f}",
-            f"{reduced_chi2(truth, found, error):.2f}",
-            f"{coverage(truth, found, error):.2f}",
-        )
+    rows = {
+        "predicting the mean": (baseline[:, None], None),
+        "slices": (mean, std),
+        "cubes": (cube_mean[:, None], cube_std[:, None]),
+    }
+    for name, (found, error) in rows.items():
+        scores = []
+        for group in np.unique(data.groups):
+            of_group = data.groups == group
+            some = found[of_group]
+            truth = np.broadcast_to(data.redshift[of_group, None], some.shape).ravel()
+            scores.append([root_mean_squared_error(truth, some.ravel())])
+            if error is not None:
+                given = truth, some.ravel(), error[of_group].ravel()
+                scores[-1] += [reduced_chi2(*given), coverage(*given)]
+        scores = np.array(scores).T
+        table.add_row(name, *(f"{score.mean():.3f} ± {score.std():.3f}" for score in scores))
     CONSOLE.print(table)
 
 
