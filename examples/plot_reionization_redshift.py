@@ -122,7 +122,9 @@ def draw(folder, data, results, epochs):
         "components": ComponentsDisplay.from_estimator(
             MapPCA(8, patch_size=16).fit(scaled), channel=1
         ),
-        "reconstructions": ReconstructionDisplay.from_estimator(autoencoder, chosen, channel=1),
+        "reconstructions": ReconstructionDisplay.from_estimator(
+            autoencoder, chosen, channel=1, label="scaled brightness"
+        ),
         "redshift": ParameterRecoveryDisplay.from_predictions(
             data.redshift, results[2], results[3], target_names=["redshift of a box"]
         ),
