@@ -21,6 +21,7 @@ __all__ = [
     "ensemble",
     "exceptions",
     "inspection",
+    "instrument",
     "maps",
     "metrics",
     "model_selection",

@@ -42,13 +42,14 @@ FACTORIES = {
     "SliceClassifier": lambda cls, ndim: cls(CNNClassifier(**TRAINING), slicer=CubeSlicer(step=3)),
     "SliceRegressor": lambda cls, ndim: cls(CNNRegressor(**TRAINING), slicer=CubeSlicer(step=3)),
     "TargetScaler": lambda cls, ndim: cls(),
+    "VoxelHistogram": lambda cls, ndim: cls(5, log=True),
 }
 # Targets are kept in memory and in float64.
 NOT_ON_MAPS = {"TargetScaler"}
 # What learns nothing from the values of lazy maps does not read them in fit.
 READS_NOTHING = {"BlockPool", "Moments", "PowerSpectrum", "SignedLog"}
 # Features are few, and float64: lazy maps give an array of them.
-TO_FEATURES = {"Moments", "PowerSpectrum"}
+TO_FEATURES = {"Moments", "PowerSpectrum", "VoxelHistogram"}
 
 CASES = [
     pytest.param(name, ndim, id=f"{name}-{ndim}")

@@ -13,18 +13,20 @@ from ..utils import is_torch, map_layout, namespace
 class MapStatistic(ABC, TransformerMixin, BaseEstimator):
     """Base class of transformers from maps to features.
 
-    A subclass implements ``_prepare(layout)``, which learns from the shape of the maps;
-    ``_extractor()``, which returns a function from a batch of shape ``(n, c, *spatial)``,
-    NumPy array or torch tensor, to features of shape ``(n, n_features)``; and ``_names()``,
-    the names of these. The batch is float64 so that sums keep their digits, but of float32
-    values, as maps are everywhere in the library. Features are few, so lazy maps are read in
-    chunks and give an array.
+    A subclass implements ``_prepare(layout)``, which learns from the shape of the maps, and where
+    values are learned from as well ``_learn(X)``; ``_extractor()``, which returns a function from
+    a batch of shape ``(n, c, *spatial)``, NumPy array or torch tensor, to features of shape
+    ``(n, n_features)``; and ``_names()``, the names of these. The batch is float64 so that sums
+    keep their digits, but of float32 values, as maps are everywhere in the library. Features are
+    few, so lazy maps are read in chunks and give an array.
     """
 
     dim = None
 
     def fit(self, X, y=None):
-        """Learn the shape of the maps; no value enters, so lazy maps are not read.
+        """Learn the shape of the maps, and where parameters leave it open, the range of values.
+
+        Lazy maps are read for that alone.
 
         Parameters
         ----------
@@ -48,7 +50,9 @@ class MapStatistic(ABC, TransformerMixin, BaseEstimator):
         self._validate_params()
         before = dict(vars(self))
         try:
-            self._prepare(self._layout(check_maps(self, X, reset=True, dim=self.dim)))
+            X = check_maps(self, X, reset=True, dim=self.dim)
+            self._prepare(self._layout(X))
+            self._learn(X)
         except Exception:
             vars(self).clear()
             vars(self).update(before)
@@ -105,6 +109,9 @@ class MapStatistic(ABC, TransformerMixin, BaseEstimator):
     @abstractmethod
     def _prepare(self, layout):
         """Learn from the shape of the maps."""
+
+    def _learn(self, X):
+        """Learn from the values of checked maps; most statistics have nothing to learn."""
 
     @abstractmethod
     def _extractor(self):
