@@ -1,6 +1,5 @@
 """What an encoder and a decoder that were trained do with maps and codes."""
 
-import copy
 import math
 
 import numpy as np
@@ -94,7 +93,7 @@ class Coder(ReconstructionMixin, MapTransformer):
                 f"cannot decode those of shape {tuple(X.shape[1:])}. Give what transform returns."
             )
         if isinstance(X, LazyMaps):
-            return X.with_step(copy.copy(self), inverse=True)
+            return X.with_step(self, inverse=True)
         return self._apply_inverse(X)
 
     @available_if(_makes_features)

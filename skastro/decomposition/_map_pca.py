@@ -1,6 +1,5 @@
 """Principal components of maps, whole or in patches."""
 
-import copy
 from numbers import Integral, Real
 
 import numpy as np
@@ -348,7 +347,7 @@ class MapPCA(ClassNamePrefixFeaturesOutMixin, ReconstructionMixin, MapTransforme
                 f"Give it what transform returned."
             )
         if isinstance(X, LazyMaps):
-            return X.with_step(copy.copy(self), inverse=True)
+            return X.with_step(self, inverse=True)
         if not is_torch(X):
             X = check_array(X, dtype=np.float32, order="C", allow_nd=True, ensure_all_finite=False)
         check_finite(X, type(self).__name__, dim=dim or 1)

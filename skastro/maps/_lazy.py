@@ -1,5 +1,6 @@
 """LazyMaps: rows of a source and the transforms that are still to be applied."""
 
+import copy
 import math
 from typing import NamedTuple
 
@@ -157,7 +158,8 @@ class LazyMaps:
         Parameters
         ----------
         transformer : MapTransformer
-            The fitted transformer; fit replaces its attributes, so a shallow copy is safe.
+            The fitted transformer. A shallow copy of it is kept, since fit replaces attributes,
+            without what a pipeline of scikit-learn ties to it while it runs.
         inverse : bool, default=False
             Append its inverse.
 
@@ -166,6 +168,8 @@ class LazyMaps:
         LazyMaps
             The same rows, transformed when they are read.
         """
+        transformer = copy.copy(transformer)
+        vars(transformer).pop("_parent_callback_ctx", None)
         return LazyMaps(
             self.source, self.rows, (*self.steps, Step(transformer, inverse)), self.epoch
         )

@@ -1,6 +1,5 @@
 """What all transformers of maps share."""
 
-import copy
 from abc import ABC, abstractmethod
 
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -77,7 +76,7 @@ class MapTransformer(ABC, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         X = check_maps(self, X, reset=False, dim=self.dim, free_size=self._free_size)
         if isinstance(X, LazyMaps):
-            return X.with_step(copy.copy(self))
+            return X.with_step(self)
         return self._apply(X)
 
     @abstractmethod
@@ -120,7 +119,7 @@ class InvertibleMixin:
         check_is_fitted(self)
         X = check_maps(self, X, reset=False, dim=self.dim, free_size=self._free_size)
         if isinstance(X, LazyMaps):
-            return X.with_step(copy.copy(self), inverse=True)
+            return X.with_step(self, inverse=True)
         return self._apply_inverse(X)
 
     def _inverse_sample_shape(self, shape):

@@ -17,6 +17,7 @@ from sklearn.utils.validation import _num_samples, check_consistent_length
 
 from skastro.maps import LazyMaps
 from skastro.preprocessing import BlockPool, FieldScaler, SignedLog
+from skastro.utils import fingerprint
 
 
 class MeanRegressor(RegressorMixin, BaseEstimator):
@@ -112,3 +113,21 @@ def test_cross_validation_and_search(hdf5_maps, values, y):
     search = GridSearchCV(pipeline, grid, cv=cv).fit(hdf5_maps, y)
     assert search.best_params_["meanregressor__factor"] == 1.0
     assert search.predict(hdf5_maps[:4]).shape == (4,)
+
+
+def test_pipelines_leave_nothing_in_the_steps(hdf5_maps, y):
+    """A pipeline's steps are those of the transformers alone, the same in every run."""
+
+    class Keep(MeanRegressor):
+        def fit(self, X, y):
+            self.maps_ = X
+            return super().fit(X, y)
+
+    def steps():
+        model = make_pipeline(SignedLog(), FieldScaler(), Keep()).fit(hdf5_maps, y)
+        return model[-1].maps_
+
+    apart = FieldScaler().fit_transform(SignedLog().fit_transform(hdf5_maps))
+    assert fingerprint(steps()) == fingerprint(steps()) == fingerprint(apart)
+    for kept, step in zip(steps().steps, apart.steps, strict=True):
+        assert vars(kept.transformer).keys() == vars(step.transformer).keys()
