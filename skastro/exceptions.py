@@ -8,6 +8,7 @@ __all__ = [
     "LeakageWarning",
     "MapShapeError",
     "MapSourceError",
+    "UnitMismatchError",
 ]
 
 
@@ -17,6 +18,10 @@ class MapShapeError(ValueError):
 
 class MapSourceError(OSError):
     """The file behind lazy maps is gone, unreadable or no longer holds what it held."""
+
+
+class UnitMismatchError(ValueError):
+    """A quantity has a unit that cannot be converted to the one that is needed."""
 
 
 class DatasetNotFoundError(FileNotFoundError):

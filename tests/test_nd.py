@@ -25,29 +25,50 @@ N_SAMPLES = 12
 NET = ConvNet(n_layers=2, n_filters=2)
 TRAINING = {"net": NET, "max_epochs": 2, "n_threads": 1, "random_state": 0, "batch_size": 4}
 
+# Centres of the frequency channels, the axis before those of the sky.
+FREQUENCIES = {3: None, 4: (27.0, 33.0), 5: (27.0, 28.0, 29.0, 30.0, 31.0, 32.0, 33.0)}
+
 # How an estimator is set up for maps of a number of axes; every public one must be here.
 FACTORIES = {
     "BlockPool": lambda cls, ndim: cls(remainder="drop"),
     "CNNClassifier": lambda cls, ndim: cls(**TRAINING),
     "CNNRegressor": lambda cls, ndim: cls(**TRAINING),
+    "ChannelMeanSubtraction": lambda cls, ndim: cls(),
     "ConvAutoencoder": lambda cls, ndim: cls(**TRAINING | {"net": Autoencoder((3, 2))}),
     "DeepEnsembleRegressor": lambda cls, ndim: cls(
         CNNRegressor(**TRAINING, loss="gaussian_nll"), n_estimators=2, random_state=0
     ),
     "FieldScaler": lambda cls, ndim: cls(),
+    "GaussianBeam": lambda cls, ndim: cls(3.0, boundary="wrap"),
+    "LuminosityFunctionTransformer": lambda cls, ndim: cls("cumulative"),
     "MapPCA": lambda cls, ndim: cls(4, patch_size=(1,) * (ndim == 5) + (4, 3), whiten=True),
     "Moments": lambda cls, ndim: cls(),
+    "PointSources": lambda cls, ndim: cls(frequencies=FREQUENCIES[ndim], random_state=0),
+    "PowerLawForeground": lambda cls, ndim: cls(frequencies=FREQUENCIES[ndim], random_state=0),
     "PowerSpectrum": lambda cls, ndim: cls(n_bins=3, cross=True),
+    "RadiometerNoise": lambda cls, ndim: cls(random_state=0),
     "SignedLog": lambda cls, ndim: cls(scale=0.5),
     "SliceClassifier": lambda cls, ndim: cls(CNNClassifier(**TRAINING), slicer=CubeSlicer(step=3)),
     "SliceRegressor": lambda cls, ndim: cls(CNNRegressor(**TRAINING), slicer=CubeSlicer(step=3)),
     "TargetScaler": lambda cls, ndim: cls(),
     "VoxelHistogram": lambda cls, ndim: cls(5, log=True),
+    "WhiteNoise": lambda cls, ndim: cls((0.5, 2.0), random_state=0),
 }
 # Targets are kept in memory and in float64.
-NOT_ON_MAPS = {"TargetScaler"}
+NOT_ON_MAPS = {"LuminosityFunctionTransformer", "TargetScaler"}
 # What learns nothing from the values of lazy maps does not read them in fit.
-READS_NOTHING = {"BlockPool", "Moments", "PowerSpectrum", "SignedLog"}
+READS_NOTHING = {
+    "BlockPool",
+    "ChannelMeanSubtraction",
+    "GaussianBeam",
+    "Moments",
+    "PointSources",
+    "PowerLawForeground",
+    "PowerSpectrum",
+    "RadiometerNoise",
+    "SignedLog",
+    "WhiteNoise",
+}
 # Features are few, and float64: lazy maps give an array of them.
 TO_FEATURES = {"Moments", "PowerSpectrum", "VoxelHistogram"}
 
