@@ -31,6 +31,8 @@ def public_callables():
         module = importlib.import_module(f"skastro.{subpackage}")
         for name in module.__all__:
             owner = getattr(module, name)
+            if not callable(owner):
+                continue
             yield f"{module.__name__}.{name}", owner
             for method, function in inspect.getmembers(owner, inspect.isfunction):
                 if not method.startswith("_") and function.__module__.startswith("skastro."):

@@ -1,0 +1,177 @@
+"""Luminosities of lines as functions of the star-formation rate of the halo."""
+
+from ..datasets._checks import message
+from ._luminosity_base import FINITE, LINE, NON_NEGATIVE, POSITIVE, LuminosityModel
+from ._star_formation import star_formation_rate
+
+
+class _StarFormationModel(LuminosityModel):
+    """Models that begin with a star-formation rate and its scatter."""
+
+    _n_scatters = 2
+
+    def _rate(self, mass, redshift, scatter):
+        """Scattered star-formation rates in Msun / yr."""
+        relation = star_formation_rate if self.sfr is None else self.sfr
+        rate = relation(mass, redshift)
+        if getattr(rate, "shape", None) != mass.shape or not (rate >= 0).all():
+            allowed = f"a function of masses and redshifts to rates >= 0 of shape {mass.shape}"
+            raise ValueError(message(type(self).__name__, "sfr", allowed, self.sfr))
+        return scatter(rate, self.sigma_sfr, 0)
+
+
+class Li16(_StarFormationModel):
+    r"""CO luminosity from the infrared luminosity of star formation.
+
+    Equations 1 to 3 of [1]_: the mean star-formation rate of the halo is scattered log-normally,
+    makes an infrared luminosity, and that a CO luminosity, which is scattered in its turn:
+
+    .. math::
+
+        \frac{L_\mathrm{IR}}{L_\odot} = \frac{10^{10}}{\delta_\mathrm{MF}}
+        \frac{\mathrm{SFR}}{M_\odot\,\mathrm{yr}^{-1}}, \qquad
+        \log_{10} L_\mathrm{IR} = \alpha \log_{10} L'_\mathrm{CO} + \beta
+
+    Both scatters keep the mean.
+
+    Parameters
+    ----------
+    log_delta_mf : float, default=0.0
+        Base-ten logarithm of delta_MF, the normalization by the initial mass function.
+    alpha, beta : float, default=1.37, -1.74
+        Slope and intercept of the relation of infrared and CO luminosity.
+    sigma_sfr : float, default=0.3
+        Scatter of the star-formation rate in dex.
+    sigma_lco : float, default=0.3
+        Scatter of the CO luminosity in dex.
+    sfr : callable, default=None
+        Mean star-formation rates ``sfr(M, z)`` in Msun / yr, such as an `SFRTable`. None takes
+        `star_formation_rate`.
+    line : str, float or Quantity, default="CO(1-0)"
+        Line, by its name or rest frequency, in GHz where it is a number.
+    conversion : float, default=None
+        Luminosity in Lsun of 1 K km/s pc^2. None takes ``8 pi k nu^3 / c^3``: 4.907e-5 for CO(1-0).
+
+    Notes
+    -----
+    `priors` are the Gaussians of the paper: 0 +- 0.3, 1.17 +- 0.37, 0.21 +- 3.74, 0.3 +- 0.1 and
+    0.3 +- 0.1, in the order of the parameters. They are not centred on the fiducial values, and as
+    alpha and beta are drawn independently, draws spread over many orders of magnitude.
+    ``priors_about(0.1)`` gives Gaussians of a tenth of their width about the fiducial model, as
+    training sets have.
+
+    The random states ``(13579, 27158)`` are those of limlam_mocker [2]_.
+
+    References
+    ----------
+    .. [1] T. Y. Li, R. H. Wechsler, K. Devaraj and S. E. Church, "Connecting CO Intensity Mapping
+       to Molecular Gas and Star Formation in the Epoch of Galaxy Assembly", ApJ 817, 169 (2016),
+       arXiv:1503.08833.
+    .. [2] G. Stein, D. Chung and others, limlam_mocker,
+       https://github.com/georgestein/limlam_mocker.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from skastro.simulation import Li16
+    >>> haloes = SimpleNamespace(M=[1e11, 1e12], zhalo=[3.0, 3.0])
+    >>> Li16(sigma_sfr=0.0, sigma_lco=0.0).luminosity(haloes).round(-2)
+    array([ 13800., 425900.])
+    """
+
+    _parameter_constraints = {
+        "log_delta_mf": FINITE,
+        "alpha": POSITIVE,
+        "beta": FINITE,
+        "sigma_sfr": NON_NEGATIVE,
+        "sigma_lco": NON_NEGATIVE,
+        "sfr": [callable, None],
+        **LINE,
+    }
+    _priors = {
+        "log_delta_mf": (0.0, 0.3, None),
+        "alpha": (1.17, 0.37, 0.0),
+        "beta": (0.21, 3.74, None),
+        "sigma_sfr": (0.3, 0.1, 0.0),
+        "sigma_lco": (0.3, 0.1, 0.0),
+    }
+
+    def __init__(
+        self,
+        log_delta_mf=0.0,
+        alpha=1.37,
+        beta=-1.74,
+        sigma_sfr=0.3,
+        sigma_lco=0.3,
+        sfr=None,
+        line="CO(1-0)",
+        conversion=None,
+    ):
+        self.log_delta_mf = log_delta_mf
+        self.alpha = alpha
+        self.beta = beta
+        self.sigma_sfr = sigma_sfr
+        self.sigma_lco = sigma_lco
+        self.sfr = sfr
+        self.line = line
+        self.conversion = conversion
+
+    def _luminosity(self, mass, redshift, scatter):
+        infrared = self._rate(mass, redshift, scatter) * 10 ** (10 - self.log_delta_mf)
+        prime = infrared ** (1 / self.alpha) * 10 ** (-self.beta / self.alpha)
+        return scatter(self._factor() * prime, self.sigma_lco, 1)
+
+
+class Silva15(_StarFormationModel):
+    r"""[CII] luminosity as a power of the star-formation rate.
+
+    Table 1 and equation 7 of [1]_, whose model m1 is the default:
+
+    .. math::
+
+        \log_{10} \frac{L_\mathrm{[CII]}}{L_\odot} = a \log_{10}
+        \frac{\mathrm{SFR}}{M_\odot\,\mathrm{yr}^{-1}} + b
+
+    Parameters
+    ----------
+    a, b : float, default=0.8475, 7.2203
+        Slope and intercept. The models m2, m3 and m4 have (1.0000, 6.9647), (0.8727, 6.7250) and
+        (0.9231, 6.5234).
+    sigma_sfr, sigma_line : float, default=0.0, 0.0
+        Scatter in dex of the star-formation rate and of the luminosity.
+    sfr : callable, default=None
+        Mean star-formation rates ``sfr(M, z)`` in Msun / yr, such as an `SFRTable`. None takes
+        `star_formation_rate`, which is not that of the paper.
+
+    References
+    ----------
+    .. [1] M. Silva, M. G. Santos, A. Cooray and Y. Gong, "Prospects for Detecting [CII] Emission
+       during the Epoch of Reionization", ApJ 806, 209 (2015), arXiv:1410.4808.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from skastro.simulation import Silva15
+    >>> haloes = SimpleNamespace(M=[1e11, 1e12], zhalo=[6.0, 6.0])
+    >>> Silva15(sfr=lambda M, z: M / 1e11).luminosity(haloes).round(-6)
+    array([1.70e+07, 1.17e+08])
+    """
+
+    _parameter_constraints = {
+        "a": FINITE,
+        "b": FINITE,
+        "sigma_sfr": NON_NEGATIVE,
+        "sigma_line": NON_NEGATIVE,
+        "sfr": [callable, None],
+    }
+
+    def __init__(self, a=0.8475, b=7.2203, sigma_sfr=0.0, sigma_line=0.0, sfr=None):
+        self.a = a
+        self.b = b
+        self.sigma_sfr = sigma_sfr
+        self.sigma_line = sigma_line
+        self.sfr = sfr
+
+    def _luminosity(self, mass, redshift, scatter):
+        rate = self._rate(mass, redshift, scatter)
+        return scatter(10**self.b * rate**self.a, self.sigma_line, 1)
