@@ -35,10 +35,12 @@ class ConvNet(Net):
         Convolutions in a layer, before its pooling.
     kernel_size : int, default=3
         Cells of a kernel along each axis.
-    pooling : {"max", "mean"} or None, default="max"
-        Pooling at the end of each layer.
-    pool_size : int, default=2
-        Cells that are pooled along each axis; fewer where a map has become smaller.
+    pooling : {"max", "mean", "stride"} or None, default="max"
+        What makes maps smaller at the end of each layer: pooling, or a last convolution that
+        is taken at every `pool_size`-th cell alone [3]_, which costs less.
+    pool_size : int or tuple of int, default=2
+        Cells that become one along each axis, or along all axes; fewer where a map has become
+        smaller. ``(1, 2, 2)`` keeps the first axis of a cube, such as frequency.
     batch_norm : bool, default=False
         Whether the output of each convolution is normalized over the batch. It helps deep
         nets, but changes the amplitude of a map by what else is in its batch, which hurts
@@ -68,6 +70,8 @@ class ConvNet(Net):
     .. [1] Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to
        document recognition", Proc. IEEE 86, 2278 (1998).
     .. [2] S. Ioffe, C. Szegedy, "Batch normalization", ICML (2015).
+    .. [3] J. T. Springenberg, A. Dosovitskiy, T. Brox, M. Riedmiller, "Striving for simplicity:
+       the all convolutional net", ICLR workshop (2015), arXiv:1412.6806.
 
     Examples
     --------
@@ -85,8 +89,8 @@ class ConvNet(Net):
         "n_filters": [Interval(Integral, 1, None, closed="left"), tuple, list],
         "n_convolutions": [Interval(Integral, 1, None, closed="left")],
         "kernel_size": [Interval(Integral, 1, None, closed="left")],
-        "pooling": [StrOptions(set(POOLINGS)), None],
-        "pool_size": [Interval(Integral, 2, None, closed="left")],
+        "pooling": [StrOptions({*POOLINGS, "stride"}), None],
+        "pool_size": [Interval(Integral, 2, None, closed="left"), tuple, list],
         "batch_norm": ["boolean"],
         "activation": [StrOptions(set(ACTIVATIONS))],
         "readout": [StrOptions({"flatten", "mean", "max"})],
@@ -138,6 +142,19 @@ class ConvNet(Net):
         self._check_sizes("n_filters", self.n_filters)
         return list(self.n_filters)
 
+    def _pool(self, spatial):
+        """Cells along each axis that become one."""
+        sizes = self.pool_size
+        if isinstance(sizes, Integral):
+            sizes = (sizes,) * len(spatial)
+        self._check_sizes("pool_size", sizes)
+        if len(sizes) != len(spatial):
+            raise ValueError(
+                f"The 'pool_size' parameter of ConvNet must be one integer or one for each of the "
+                f"{len(spatial)} axes of the maps. Got {self.pool_size!r} instead."
+            )
+        return tuple(min(size, n) for size, n in zip(sizes, spatial, strict=True))
+
     def _build(self, map_shape, n_outputs):
         self._check_sizes("hidden_layer_sizes", self.hidden_layer_sizes)
         n_channels, *spatial = map_shape
@@ -172,21 +189,22 @@ class ConvNet(Net):
                 f"around feature maps of size {tuple(spatial)}. Take fewer layers, smaller "
                 f"kernels, or padding_mode='zeros'."
             )
-        dim = len(spatial)
-        parts = []
-        for _ in range(self.n_convolutions):
+        dim, pool, parts = len(spatial), self._pool(spatial), []
+        smaller = [n // p for n, p in zip(spatial, pool, strict=True)]
+        for i in range(self.n_convolutions):
+            strided = self.pooling == "stride" and i == self.n_convolutions - 1
             parts += convolution(
                 n_channels,
                 n_filters,
                 self.kernel_size,
                 dim=dim,
+                stride=pool if strided else 1,
+                cut=[n % p for n, p in zip(spatial, pool, strict=True)] if strided else None,
                 padding_mode=self.padding_mode,
                 batch_norm=self.batch_norm,
                 activation=ACTIVATIONS[self.activation],
             )
             n_channels = n_filters
-        pool = tuple(min(self.pool_size, n) for n in spatial)
-        if self.pooling is not None and max(pool) > 1:
+        if self.pooling in POOLINGS and max(pool) > 1:
             parts.append(POOLINGS[self.pooling][dim](pool))
-            spatial = [n // p for n, p in zip(spatial, pool, strict=True)]
-        return nn.Sequential(*parts), spatial
+        return nn.Sequential(*parts), spatial if self.pooling is None else smaller

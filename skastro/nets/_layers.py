@@ -156,6 +156,7 @@ def convolution(
     dim,
     stride=1,
     padding=None,
+    cut=None,
     padding_mode="zeros",
     groups=1,
     batch_norm=False,
@@ -172,11 +173,14 @@ def convolution(
         Cells of a kernel along each axis.
     dim : {1, 2, 3}
         Number of spatial axes.
-    stride : int, default=1
-        Cells from one place of the kernel to the next.
+    stride : int or tuple of int, default=1
+        Cells from one place of the kernel to the next, along each axis.
     padding : int, default=None
         Cells added at both ends of each axis; None takes half the kernel, and one cell less at
         the near end where the kernel is even, which keeps the size.
+    cut : sequence of int, default=None
+        Cells taken away again at the far end of each axis, such as those beyond the last
+        whole stride; None takes none.
     padding_mode : {"zeros", "circular"}, default="zeros"
         What lies beyond the edge.
     groups : int, default=1
@@ -197,12 +201,15 @@ def convolution(
     if padding is None:
         before, after = (kernel_size - 1) // 2, kernel_size // 2
     layers, padding = [], 0
+    cut = (0,) * dim if cut is None else cut
     if after and padding_mode == "circular":
         layers.append(CircularPad(before, after))
-    elif before == after:
+        before = after = 0
+    if before == after and not any(cut):
         padding = before
     else:
-        layers.append(ZERO_PADS[dim]((before, after) * dim))
+        # torch counts axes from the last one; a negative width cuts cells off.
+        layers.append(ZERO_PADS[dim](tuple(w for n in reversed(cut) for w in (before, after - n))))
     bias = not batch_norm if bias is None else bias
     layers.append(
         CONVOLUTIONS[dim](

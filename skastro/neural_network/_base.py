@@ -277,6 +277,10 @@ class NetEstimator(CallbackSupport, BaseEstimator):
         """Targets as the loss takes them; what is learned of them is learned of rows `train`."""
         return y
 
+    def _finish_module(self, module):
+        """The module with what is to be done to its outputs."""
+        return module
+
     def _split(self, rows, groups):
         """Rows for training and for validation, whole groups where there are groups."""
         train, valid, n_units = split_rows(rows, groups, self.validation_fraction, self._seed)
@@ -294,6 +298,7 @@ class NetEstimator(CallbackSupport, BaseEstimator):
         spec, map_shape, output_shape = self._architecture
         if module is None:
             module = build_module(spec, map_shape, output_shape[0], derive_seed(self._seed, 4))
+            module = self._finish_module(module)
         optimizer, options = self.optimizer, {}
         if isinstance(optimizer, str):
             optimizer, options = OPTIMIZERS[optimizer]

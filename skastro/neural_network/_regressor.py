@@ -1,12 +1,16 @@
 """Regression from maps with a network."""
 
+from collections import OrderedDict
+
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_array, check_is_fitted
+from torch import nn
 
 from ..utils._params import StrOptions
 from ._base import NetEstimator
 from ._losses import REGRESSION_LOSSES
+from ._outputs import OUTPUTS, OrderedOutputs, check_order, in_order, typical_outputs
 from ._targets import check_range, link_targets, make_scaler, read_outputs, regression_loss
 
 
@@ -107,11 +111,19 @@ class CNNRegressor(RegressorMixin, NetEstimator):
         samples, those that early stopping sets aside not among them; with "squared_log_error"
         after the logarithm, with "poisson" divided by its mean instead. Predictions are in the
         user's units in any case; the loss is not.
+    output : {"free", "increasing", "decreasing"}, default="free"
+        Whether the targets of a sample are predicted in an order: each at least, or at most, the
+        one before it, as numbers of sources above rising luminosities are. The outputs of the
+        net are sorted [7]_, in training as well; with "gaussian_nll" and "moments" the means are,
+        not the standard deviations. All targets are then normalized by one mean and one
+        standard deviation, so that the loss weighs them by how much they vary. One target is
+        left as it is.
 
     Attributes
     ----------
     net_ : skorch.NeuralNet
-        The trained net; ``net_.module_`` is the torch module.
+        The trained net; ``net_.module_`` is the torch module, whose parts are ``net`` and
+        ``order`` where predictions are in an order.
     history_ : list of dict
         Number, losses, learning rate and duration in seconds of each epoch: a table for
         ``pandas.DataFrame(model.history_)``.
@@ -145,6 +157,8 @@ class CNNRegressor(RegressorMixin, NetEstimator):
     .. [6] F. Villaescusa-Navarro et al., "The CAMELS Multifield Data Set: learning the
        Universe's fundamental parameters with artificial intelligence", ApJS 259, 61 (2022),
        arXiv:2109.10915.
+    .. [7] V. Chernozhukov, I. Fernandez-Val, A. Galichon, "Improving point and interval
+       estimators of monotone functions by rearrangement", Biometrika 96, 559 (2009).
 
     Examples
     --------
@@ -165,7 +179,10 @@ class CNNRegressor(RegressorMixin, NetEstimator):
     _parameter_constraints = NetEstimator._parameter_constraints | {
         "loss": [StrOptions(set(REGRESSION_LOSSES)), callable],
         "normalize_y": ["boolean"],
+        "output": [StrOptions(set(OUTPUTS))],
     }
+    _fitted_output = "free"
+    _typical = None
 
     def __init__(
         self,
@@ -195,6 +212,7 @@ class CNNRegressor(RegressorMixin, NetEstimator):
         random_state=None,
         verbose=0,
         normalize_y=True,
+        output="free",
     ):
         self.net = net
         self.loss = loss
@@ -221,6 +239,7 @@ class CNNRegressor(RegressorMixin, NetEstimator):
         self.random_state = random_state
         self.verbose = verbose
         self.normalize_y = normalize_y
+        self.output = output
 
     def fit(self, X, y, sample_weight=None, groups=None):
         """Train the net.
@@ -248,8 +267,9 @@ class CNNRegressor(RegressorMixin, NetEstimator):
             If the maps do not fit the net.
         ValueError
             If a value is not finite, a parameter is out of its range, the device is absent,
-            targets are not in the range of the loss, or a warm start is to go on with another
-            number of targets, or with a loss for which the net's outputs mean something else.
+            targets are not in the range of the loss or go against `output`, or a warm start is
+            to go on with another number or order of targets, or with a loss for which the net's
+            outputs mean something else.
         TypeError
             If `net` builds no module, or `callbacks` holds no callbacks.
         OSError
@@ -270,15 +290,17 @@ class CNNRegressor(RegressorMixin, NetEstimator):
         given = y, sample_weight
         y = y.reshape(len(y), -1)
         check_range(y, self.loss, self._name)
+        check_order(y, self.output, self._name)
+        output = "free" if y.shape[1] == 1 else self.output
         if self._continues:
-            self._check_warm_start(y.shape[1])
-        self._fitted_loss = self.loss
+            self._check_warm_start(y.shape[1], output)
+        self._fitted_loss, self._fitted_output = self.loss, output
         n_outputs = y.shape[1] * regression_loss(self.loss).outputs_per_target
         self._fit_net(X, y, (n_outputs,), sample_weight, groups, given)
         return self
 
-    def _check_warm_start(self, n_targets):
-        """Refuse targets and a loss that do not fit the net that is there."""
+    def _check_warm_start(self, n_targets, output):
+        """Refuse targets, their order and a loss that do not fit the net that is there."""
         old, new = (regression_loss(loss) for loss in (self._fitted_loss, self.loss))
         n_fitted = self._architecture[2][0] // old.outputs_per_target
         if n_fitted != n_targets:
@@ -292,15 +314,30 @@ class CNNRegressor(RegressorMixin, NetEstimator):
                 f"cannot go on with loss={self.loss!r}, for which the outputs of the net mean "
                 f"something else. Set warm_start=False."
             )
+        if output != self._fitted_output:
+            raise ValueError(
+                f"{self._name}(warm_start=True) was fitted with output={self._fitted_output!r} and "
+                f"cannot go on with output={output!r}. Set warm_start=False."
+            )
 
     def _encode(self, y, train):
-        loss = regression_loss(self.loss)
+        loss, fresh = regression_loss(self.loss), not self._continues
+        ordered = self._fitted_output != "free"
         y = link_targets(y, loss)
-        if not self._continues:
-            self.target_scaler_ = make_scaler(loss).fit(y[train]) if self.normalize_y else None
+        if fresh:
+            scaler = make_scaler(loss, joint=ordered)
+            self.target_scaler_ = scaler.fit(y[train]) if self.normalize_y else None
         if self.target_scaler_ is not None:
             y = self.target_scaler_.transform(y)
+        if fresh:
+            self._typical = typical_outputs(y[train], loss.link) if ordered else None
         return y.astype(np.float32)
+
+    def _finish_module(self, module):
+        if self._typical is None:
+            return module
+        order = OrderedOutputs(OUTPUTS[self._fitted_output], self._typical)
+        return nn.Sequential(OrderedDict(net=module, order=order))
 
     def predict(self, X, return_std=False):
         """Predict targets.
@@ -340,6 +377,7 @@ class CNNRegressor(RegressorMixin, NetEstimator):
                 f"return_std=False."
             )
         mean, std = read_outputs(self._forward(X), loss, self.target_scaler_)
+        mean = in_order(mean, self._fitted_output)
         if self._single_target:
             mean, std = (None if values is None else values[:, 0] for values in (mean, std))
         return (mean, std) if return_std else mean

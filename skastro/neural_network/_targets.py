@@ -70,20 +70,22 @@ def link_targets(y, loss):
     return np.log1p(y) if loss.link == "log1p" else y
 
 
-def make_scaler(loss):
+def make_scaler(loss, joint=False):
     """Build the scaler that suits the targets of a loss.
 
     Parameters
     ----------
     loss : Loss
         The loss.
+    joint : bool, default=False
+        Whether all targets share one centre and one scale, which keeps their order.
 
     Returns
     -------
     TargetScaler
         A new scaler. One that shifts would make negative rates of a logarithm's targets.
     """
-    return TargetScaler("mean" if loss.link == "log" else "standard")
+    return TargetScaler("mean" if loss.link == "log" else "standard", joint=joint)
 
 
 def read_outputs(outputs, loss, scaler):

@@ -1,8 +1,9 @@
-"""Units, logarithms, scales, resolution and cuts of maps."""
+"""Units, logarithms, scales, resolution and cuts of maps, and their targets."""
 
 from ._block_pool import BlockPool
 from ._cube_slicer import CubeSlicer, CutGrid
 from ._field_scaler import FieldScaler
+from ._luminosity_function import LuminosityFunctionTransformer
 from ._signed_log import SignedLog
 from ._target_scaler import TargetScaler
 
@@ -11,6 +12,7 @@ __all__ = [
     "CubeSlicer",
     "CutGrid",
     "FieldScaler",
+    "LuminosityFunctionTransformer",
     "SignedLog",
     "TargetScaler",
 ]

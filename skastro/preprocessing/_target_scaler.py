@@ -20,13 +20,17 @@ class TargetScaler(TransformerMixin, BaseEstimator):
         "standard": mean 0 and standard deviation 1 of each output; "minmax": the least and
         greatest value of each output go to 0 and 1; "mean": divided by the mean of each output,
         as suits counts and rates.
+    joint : bool, default=False
+        Whether all outputs share one centre and one scale, those of all values together, so
+        that their order and the ratios of their differences are kept.
 
     Attributes
     ----------
     center_ : ndarray of shape () or (n_outputs,)
         What is subtracted; 0 where the method is "mean".
     scale_ : ndarray of shape () or (n_outputs,)
-        What is divided by; 1 where an output is constant, or zero if the method is "mean".
+        What is divided by; 1 where an output is constant, or zero if the method is "mean". With
+        ``joint=True`` all are alike, as those of `center_` are.
 
     See Also
     --------
@@ -44,10 +48,14 @@ class TargetScaler(TransformerMixin, BaseEstimator):
     array([[ 0.2, 10. ]])
     """
 
-    _parameter_constraints = {"method": [StrOptions({"standard", "minmax", "mean"})]}
+    _parameter_constraints = {
+        "method": [StrOptions({"standard", "minmax", "mean"})],
+        "joint": ["boolean"],
+    }
 
-    def __init__(self, method="standard"):
+    def __init__(self, method="standard", *, joint=False):
         self.method = method
+        self.joint = joint
 
     def fit(self, X, y=None):
         """Learn centre and scale.
@@ -72,7 +80,8 @@ class TargetScaler(TransformerMixin, BaseEstimator):
         """
         self._validate_params()
         X = self._check(X, reset=True)
-        axes = tuple(i for i in range(X.ndim) if i != 1)
+        outputs = X.shape[1:2]
+        axes = tuple(i for i in range(X.ndim) if i != 1 or self.joint)
         least, greatest = X.min(axes).astype(np.float64), X.max(axes).astype(np.float64)
         if self.method == "mean":
             if least.min() < 0:
@@ -80,16 +89,17 @@ class TargetScaler(TransformerMixin, BaseEstimator):
                     f"TargetScaler(method='mean') is for targets that are 0 or greater; the least "
                     f"one is {least.min():g}. Take method='standard'."
                 )
-            self.center_ = np.zeros(least.shape)
-            self.scale_ = np.where(greatest > 0, X.mean(axes, dtype=np.float64), 1.0)
-            return self
-        if self.method == "standard":
-            center, scale = X.mean(axes, dtype=np.float64), X.std(axes, dtype=np.float64)
+            center = np.zeros(least.shape)
+            scale = np.where(greatest > 0, X.mean(axes, dtype=np.float64), 1.0)
         else:
-            center, scale = least, greatest - least
-        constant = (least == greatest) | (scale <= 1e-14 * np.abs(center))
-        self.center_ = np.where(constant, least, center)
-        self.scale_ = np.where(constant, 1.0, scale)
+            if self.method == "standard":
+                center, scale = X.mean(axes, dtype=np.float64), X.std(axes, dtype=np.float64)
+            else:
+                center, scale = least, greatest - least
+            constant = (least == greatest) | (scale <= 1e-14 * np.abs(center))
+            center, scale = np.where(constant, least, center), np.where(constant, 1.0, scale)
+        self.center_ = np.broadcast_to(center, outputs).copy()
+        self.scale_ = np.broadcast_to(scale, outputs).copy()
         return self
 
     def transform(self, X):

@@ -1,24 +1,37 @@
-"""Relative error, reduced chi squared and coverage against numbers worked out by hand."""
+"""Errors, reduced chi squared and coverage against numbers worked out by hand."""
 
 import numpy as np
 import pytest
 from scipy import stats
 from sklearn.linear_model import Ridge
-from sklearn.metrics import make_scorer, mean_absolute_percentage_error
+from sklearn.metrics import (
+    make_scorer,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+)
 from sklearn.model_selection import cross_val_score
 
-from skastro.metrics import coverage, reduced_chi2, relative_error
+from skastro import metrics
+from skastro.metrics import coverage, mean_squared_log10_error, reduced_chi2, relative_error
 
 TRUTH = np.array([[1.0, -2.0], [2.0, 4.0], [4.0, 5.0]])
 PREDICTION = np.array([[1.5, -1.0], [2.0, 4.0], [3.0, 6.0]])
 STD = np.array([[0.5, 2.0], [1.0, 1.0], [0.25, 0.5]])
+COUNTS = np.array([[1000.0, 0.0], [10.0, 3.0], [1.0, 200.0]])
+COUNTED = np.array([[10.0, 0.7], [100.0, -5.0], [0.1, 2.0]])
+LOG3 = np.log10(3)
 SCORES = {
+    "mean_squared_log10_error": (
+        lambda **kw: mean_squared_log10_error(COUNTS, COUNTED, **kw),
+        [5 / 3, (LOG3**2 + 4) / 3],
+    ),
     "relative_error": (lambda **kw: relative_error(TRUTH, PREDICTION, **kw), [0.25, 0.7 / 3]),
     "reduced_chi2": (lambda **kw: reduced_chi2(TRUTH, PREDICTION, STD, **kw), [17 / 3, 4.25 / 3]),
     "coverage": (lambda **kw: coverage(TRUTH, PREDICTION, STD * 1.001, **kw), [2 / 3, 2 / 3]),
 }
 # What each sample contributes.
 TERMS = {
+    "mean_squared_log10_error": [[4, 0], [1, LOG3**2], [0, 4]],
     "relative_error": [[0.5, 0.5], [0, 0], [0.25, 0.2]],
     "reduced_chi2": [[1, 0.25], [0, 0], [16, 4]],
     "coverage": [[1, 1], [1, 1], [0, 0]],
@@ -89,6 +102,25 @@ def test_relative_error_agrees_with_scikit_learn():
         relative_error([[1.0, 0.0]], [[1.0, 1.0]])
 
 
+def test_floor_of_logarithms():
+    """What is below the floor is at the floor; far above it the logarithms alone count."""
+    assert mean_squared_log10_error([0.0, 100.0], [3.0, -7.0], floor=10) == 0.5
+    assert mean_squared_log10_error([0.0, 1e-3], [1e-4, 1e-4], floor=1e-4) == pytest.approx(0.5)
+    assert mean_squared_log10_error([0.0], [0.9]) == 0
+    rng = np.random.default_rng(0)
+    truth, pred = 10 ** rng.uniform(1, 5, size=(2, 40, 3))
+    found = mean_squared_log10_error(truth, pred, floor=0.1, multioutput="raw_values")
+    want = mean_squared_error(np.log10(truth), np.log10(pred), multioutput="raw_values")
+    np.testing.assert_allclose(found, want, rtol=1e-12)
+
+
+@pytest.mark.parametrize("floor", [0, -1.0, np.nan, np.inf, "low", True, None])
+def test_wrong_floor(floor):
+    """A floor is a number above zero."""
+    with pytest.raises(ValueError, match=r"'floor' parameter of mean_squared_log10_error .* Got"):
+        mean_squared_log10_error(COUNTS, COUNTED, floor=floor)
+
+
 def test_right_errors():
     """Where errors are Gaussian and of the size that was said, chi squared is 1."""
     rng = np.random.default_rng(0)
@@ -143,14 +175,14 @@ def test_wrong_targets():
 @pytest.mark.parametrize("argument", ["y_true", "y_pred"])
 def test_nan_is_traced(name, argument):
     """The function and the argument are named."""
-    score = {"relative_error": relative_error, "reduced_chi2": reduced_chi2, "coverage": coverage}
+    score = getattr(metrics, name)
     values = {"y_true": TRUTH, "y_pred": PREDICTION}
-    if name != "relative_error":
+    if name in ("reduced_chi2", "coverage"):
         values["y_std"] = STD
     values[argument] = values[argument].copy()
     values[argument][1, 1] = np.nan
     with pytest.raises(ValueError, match=f"{argument}.* NaN") as error:
-        score[name](**values)
+        score(**values)
     assert name in str(error.value)
 
 
@@ -161,10 +193,11 @@ def test_no_samples(score):
         score([], [])
 
 
-def test_scorer():
+@pytest.mark.parametrize("score", [relative_error, mean_squared_log10_error])
+def test_scorer(score):
     """It serves as a scorer in scikit-learn's cross-validation."""
     X = np.random.default_rng(0).normal(size=(40, 2))
-    scorer = make_scorer(relative_error, greater_is_better=False)
+    scorer = make_scorer(score, greater_is_better=False)
     scores = cross_val_score(Ridge(alpha=1e-6), X, X @ [[1.0, 2], [3, 4]] + 50, scoring=scorer)
     assert (np.abs(scores) < 1e-6).all()
     assert (scores < 0).all()

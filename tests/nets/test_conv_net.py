@@ -32,7 +32,7 @@ def feature_shapes(module, map_shape):
 
 @dims
 @pytest.mark.parametrize("readout", ["flatten", "mean", "max"])
-@pytest.mark.parametrize("pooling", [None, "max", "mean"])
+@pytest.mark.parametrize("pooling", [None, "max", "mean", "stride"])
 @pytest.mark.parametrize("padding_mode", ["zeros", "circular"])
 @pytest.mark.parametrize("kernel_size", [1, 2, 3, 4])
 def test_output_shape(dim, readout, pooling, padding_mode, kernel_size):
@@ -160,6 +160,53 @@ def test_pooling(pooling, reduce):
     maps = torch.randn(2, 1, 6, 8)
     blocks = plain.features(maps).reshape(2, 2, 3, 2, 4, 2)
     torch.testing.assert_close(pooled.features(maps), reduce(blocks, (3, 5)))
+
+
+@dims
+@pytest.mark.parametrize("padding_mode", ["zeros", "circular"])
+@pytest.mark.parametrize("kernel_size", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("pool_size", [2, 3, 4])
+def test_strided_convolution(dim, padding_mode, kernel_size, pool_size):
+    """It is the full convolution, taken at the first cell of each whole block."""
+    parameters = {
+        "n_layers": 1,
+        "n_filters": 2,
+        "n_convolutions": 2,
+        "kernel_size": kernel_size,
+        "padding_mode": padding_mode,
+        "activation": "tanh",
+    }
+    strided = build(SHAPES[dim], pooling="stride", pool_size=pool_size, **parameters)
+    plain = build(SHAPES[dim], pooling=None, **parameters)
+    for layer, other in zip(
+        strided.features.parameters(), plain.features.parameters(), strict=True
+    ):
+        other.data = layer.data
+    maps = torch.randn(2, *SHAPES[dim], generator=torch.Generator().manual_seed(0))
+    want = plain.features(maps)
+    for axis, n in enumerate(SHAPES[dim][1:], 2):
+        want = want.index_select(axis, pool_size * torch.arange(n // pool_size))
+    torch.testing.assert_close(strided.features(maps), want, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("padding_mode", ["zeros", "circular"])
+@pytest.mark.parametrize("pooling", ["max", "stride"])
+def test_few_channels_as_depth(pooling, padding_mode):
+    """An axis that has become one cell stays so while the others shrink."""
+    parameters = {"n_layers": 4, "n_filters": 1, "pooling": pooling, "padding_mode": padding_mode}
+    module = build((1, 10, 32, 50), **parameters)
+    want = [(1, 5, 16, 25), (2, 2, 8, 12), (4, 1, 4, 6), (8, 1, 2, 3)]
+    assert feature_shapes(module, (1, 10, 32, 50)) == want
+    module = build((1, 10, 32, 50), pool_size=(1, 2, 3), **parameters)
+    want = [(1, 10, 16, 16), (2, 10, 8, 5), (4, 10, 4, 1), (8, 10, 2, 1)]
+    assert feature_shapes(module, (1, 10, 32, 50)) == want
+
+
+def test_pool_size_for_another_number_of_axes():
+    """There is one number for each axis of the maps."""
+    net = ConvNet(1, 2, pool_size=(1, 2, 2))
+    with pytest.raises(ValueError, match=r"'pool_size' .* each of the 2 axes .* Got \(1, 2, 2\)"):
+        net.build((1, 8, 9), 1)
 
 
 @pytest.mark.parametrize("dim", [1, 2, 3])

@@ -43,6 +43,7 @@ NETS = {
     "CMDNet, patch": CMDNet(2, 2, padding_mode="zeros"),
     "ConvNet": ConvNet(2, 4, hidden_layer_sizes=(16,), dropout=0.1),
     "ConvNet, periodic": ConvNet(2, 3, batch_norm=True, readout="mean", padding_mode="circular"),
+    "ConvNet, strided": ConvNet(2, 4, pooling="stride", padding_mode="circular"),
     "DenseNet": DenseNet((6, 5), batch_norm=True, dropout=0.1),
     "Inception": Inception(9, 4),
     "Inception, periodic": Inception(

@@ -34,6 +34,7 @@ INVALID = [
     (BlockPool(), "remainder", "keep"),
     (BlockPool(), "dim", "2"),
     (TargetScaler(), "method", "robust"),
+    (TargetScaler(), "joint", "all"),
 ]
 SHAPES = [(5, 9), (5, 8, 9), (5, 7, 8, 9), (5, 3, 7, 8, 9)]
 

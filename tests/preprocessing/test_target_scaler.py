@@ -69,6 +69,35 @@ def test_mean_of_each_output(shape, dtype):
     np.testing.assert_allclose(scaler.inverse_transform(got), y, rtol=tolerance)
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("method", ["standard", "minmax", "mean"])
+def test_outputs_scaled_jointly(method, shape):
+    """One centre and one scale for all outputs, so that what is ordered stays so."""
+    y = np.abs(draw(shape))
+    scaler = TargetScaler(method, joint=True).fit(y)
+    center = {"standard": y.mean(), "minmax": y.min(), "mean": 0}[method]
+    scale = {"standard": y.std(), "minmax": np.ptp(y), "mean": y.mean()}[method]
+    assert scaler.center_.shape == scaler.scale_.shape == shape[1:2]
+    np.testing.assert_allclose(scaler.center_, np.full(shape[1:2], center), rtol=1e-12)
+    np.testing.assert_allclose(scaler.scale_, np.full(shape[1:2], scale), rtol=1e-12)
+    got = scaler.transform(y)
+    np.testing.assert_allclose(got, (y - center) / scale, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(scaler.inverse_transform(got), y, rtol=1e-12)
+    if len(shape) > 1:
+        ordered = scaler.transform(np.sort(y, axis=1))
+        assert (np.diff(ordered, axis=1) >= 0).all()
+
+
+def test_constant_outputs_scaled_jointly():
+    """Outputs that are constant but differ have a scale; those that are all equal have none."""
+    y = np.tile([3.0, 5.0], (7, 1))
+    np.testing.assert_array_equal(TargetScaler(joint=True).fit_transform(y)[0], [-1, 1])
+    np.testing.assert_array_equal(TargetScaler("minmax", joint=True).fit_transform(y)[0], [0, 1])
+    scaler = TargetScaler(joint=True).fit(np.full((7, 2), 0.1))
+    np.testing.assert_array_equal(scaler.scale_, [1, 1])
+    assert not scaler.transform(np.full((3, 2), 0.1)).any()
+
+
 def test_mean_of_constant_outputs():
     """A constant becomes one, and zeros stay zeros."""
     scaler = TargetScaler("mean")

@@ -1,0 +1,67 @@
+"""Squared error in decades."""
+
+from numbers import Real
+
+import numpy as np
+
+from ._checks import average, check_targets
+
+
+def mean_squared_log10_error(
+    y_true, y_pred, *, floor=1.0, sample_weight=None, multioutput="uniform_average"
+):
+    r"""Mean squared error of decimal logarithms, for values that span many decades.
+
+    :math:`\langle (\log_{10} \max(y_{pred}, f) - \log_{10} \max(y_{true}, f))^2 \rangle`, in
+    dex squared. What lies below the floor f counts as f, so that zero and negative predictions
+    have a logarithm, and that bins of a luminosity function without a source are right where
+    less than f sources are predicted. scikit-learn's ``mean_squared_log_error`` has the natural
+    logarithm of ``1 + y`` instead, and refuses negative predictions.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        Truths, such as counts in bins of luminosity.
+    y_pred : array-like of the same shape
+        Predictions.
+    floor : float, default=1.0
+        The floor f, greater than zero, in the units of `y_true`.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the samples.
+    multioutput : {"raw_values", "uniform_average"} or array-like of shape (n_outputs,), \
+            default="uniform_average"
+        One number for each output, their mean, or their mean with weights.
+
+    Returns
+    -------
+    float or ndarray of shape (n_outputs,)
+        Mean squared error; 0.01 is a typical error of a tenth of a decade.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, a value is not finite, or the floor is not greater than zero.
+
+    See Also
+    --------
+    skastro.preprocessing.LuminosityFunctionTransformer : Logarithms of luminosity functions as
+        targets.
+
+    Examples
+    --------
+    >>> from skastro.metrics import mean_squared_log10_error
+    >>> y_true = [[1000.0, 10.0], [100.0, 0.0]]
+    >>> y_pred = [[1000.0, 100.0], [1000.0, 0.3]]
+    >>> mean_squared_log10_error(y_true, y_pred, multioutput="raw_values")
+    array([0.5, 0.5])
+    """
+    owner = "mean_squared_log10_error"
+    y_true, y_pred = check_targets(owner, y_true, y_pred)
+    is_number = isinstance(floor, Real) and not isinstance(floor, bool)
+    if not is_number or not 0 < floor < np.inf:
+        raise ValueError(
+            f"The 'floor' parameter of {owner} must be a finite number greater than zero, in the "
+            f"units of y_true. Got {floor!r} instead."
+        )
+    truth, prediction = (np.log10(np.maximum(values, floor)) for values in (y_true, y_pred))
+    return average(owner, (prediction - truth) ** 2, sample_weight, multioutput)
