@@ -6,6 +6,7 @@ from ._base import Net
 from ._cmd import CMDNet
 from ._conv import ConvNet
 from ._dense import DenseNet
+from ._histogram import HistogramNet
 from ._inception import Inception
 from ._layers import Dropout
 from ._pretrained import Pretrained
@@ -18,6 +19,7 @@ __all__ = [
     "ConvNet",
     "DenseNet",
     "Dropout",
+    "HistogramNet",
     "Inception",
     "Net",
     "Pretrained",

@@ -15,6 +15,7 @@ from skastro.nets import (
     CMDNet,
     ConvNet,
     DenseNet,
+    HistogramNet,
     Inception,
     Net,
     Pretrained,
@@ -45,6 +46,7 @@ NETS = {
     "ConvNet, periodic": ConvNet(2, 3, batch_norm=True, readout="mean", padding_mode="circular"),
     "ConvNet, strided": ConvNet(2, 4, pooling="stride", padding_mode="circular"),
     "DenseNet": DenseNet((6, 5), batch_norm=True, dropout=0.1),
+    "HistogramNet": HistogramNet(9, hidden_layer_sizes=(8,), by_channel=True, dropout=0.1),
     "Inception": Inception(9, 4),
     "Inception, periodic": Inception(
         3, 4, stem="small", batch_norm=True, dropout=0.0, padding_mode="circular"
