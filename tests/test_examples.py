@@ -101,3 +101,27 @@ def test_camels_parameters(tmp_path):
     assert "Variance of the targets 0.0980" in outputs[0]
     assert "make 86 % of it" in outputs[0]
     check_pictures(tmp_path, "parameter_recovery")
+
+
+def test_luminosity_function(tmp_path):
+    """Every variation, number of maps and luminosity model has its row."""
+    pytest.importorskip("colossus")
+    options = ["--fields", "4", "--draws", "2", "--folds", "2", "--more-draws", "3", "--sizes", "6"]
+    options += ["--min-mass", "1e12", "--epochs", "1", "--histogram-epochs", "1", "--filters", "2"]
+    options += ["--longest", "1", "--checkpoint", tmp_path / "fits"]
+    printed = run("plot_luminosity_function.py", tmp_path, *options)
+    for name in ("mean", "ridge on", "3D", "6 layers", "strides", "linear maps", "N(>L)", "phi"):
+        assert f"│ {name}" in printed
+    assert "net on the histogram of voxels, 12 maps" in printed
+    assert "Li, parameters drawn: ridge" in printed
+    check_pictures(tmp_path, "luminosity_function", "learning_curve", "filters", "saliency")
+
+
+def test_noise_matrix(tmp_path):
+    """Each method has its matrix of levels."""
+    pytest.importorskip("colossus")
+    options = ["--fields", "4", "--draws", "2", "--folds", "2", "--min-mass", "1e12"]
+    options += ["--epochs", "1", "--histogram-epochs", "1", "--filters", "2"]
+    printed = run("plot_noise_matrix.py", tmp_path, *options)
+    assert printed.count("trained with 0 to 20 uK") == 3
+    check_pictures(tmp_path, "noise_matrix")

@@ -1,0 +1,113 @@
+"""
+Noise in training and in testing
+================================
+
+A network that was trained on maps without noise is lost on maps of a telescope, and one that
+has learned from one level of noise may fail at another. ``noise_matrix`` trains at each level and
+tests each model at each: no noise, the 11 uK that COMAP was to reach in a pixel and channel, and a
+level drawn for each map between 0 and 20 uK. Networks see new noise in every epoch.
+
+Methods are a ridge regression on the histogram of voxels, a network on that histogram, and a
+convolutional network; errors stand beside the mean luminosity function. Folds are whole fields.
+
+Run it with ``python examples/plot_noise_matrix.py``; pictures go to ``noise_matrix_output``.
+"""
+
+import argparse
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+from luminosity_function_study import (
+    COLUMNS,
+    N_POOLED,
+    convolutional,
+    load_fields,
+    mean_predictor,
+    mock_fields,
+    of_histograms,
+    print_table,
+    ridge,
+    scoring,
+    spread,
+)
+from sklearn.model_selection import GroupKFold
+
+from skastro.inspection import NoiseMatrixDisplay
+from skastro.instrument import RadiometerNoise, WhiteNoise
+from skastro.model_selection import noise_matrix
+
+
+def comap():
+    """Noise of 40 K and 19 feeds after 6000 hours, on maps whose voxels are means of 160."""
+    return RadiometerNoise(
+        t_sys=40, n_feeds=19, dnu=15.6, t_obs=6000, n_pixels=22**2, unit="uK", n_pooled=N_POOLED
+    )
+
+
+LEVELS = {"none": 0, "11 uK": comap(), "0 to 20 uK": WhiteNoise((0.0, 20.0), n_pooled=N_POOLED)}
+
+
+def main():
+    """Run the study."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    add = parser.add_argument
+    add("--data", type=Path, help="file of maps of limlam_mocker (X, dN, field_seed, ...)")
+    add("--fields", type=int, default=9, help="mock fields")
+    add("--draws", type=int, default=4, help="maps of each mock field")
+    add("--pixels", type=int, default=16, help="pixels of mock maps along a side")
+    add("--min-mass", type=float, default=1e11, help="least mass of haloes of mocks, in Msun")
+    add("--folds", type=int, default=3)
+    add("--epochs", type=int, default=10)
+    add("--histogram-epochs", type=int, default=40)
+    add("--filters", type=int, default=8, help="filters of the convolutional network")
+    add("--jobs", type=int)
+    add("--checkpoint", type=Path, help="folder to continue from after a break")
+    add("--output", type=Path, default=Path("noise_matrix_output"))
+    args = parser.parse_args()
+    args.output.mkdir(parents=True, exist_ok=True)
+
+    if args.data is not None:
+        data = load_fields(args.data)
+    else:
+        data = mock_fields(args.fields, args.draws, n_pixels=args.pixels, min_mass=args.min_mass)
+    methods = {
+        "ridge on histogram": ridge(),
+        "net on histogram": of_histograms(
+            max_epochs=args.histogram_epochs, checkpoint=args.checkpoint
+        ),
+        "convolutional net": convolutional(
+            args.filters, max_epochs=args.epochs, checkpoint=args.checkpoint
+        ),
+    }
+    figure, axes = plt.subplots(1, 3, figsize=(10.2, 3.2), layout="constrained")
+    for (name, model), ax in zip(methods.items(), axes, strict=True):
+        matrix = noise_matrix(
+            model,
+            data.maps,
+            data.counts,
+            groups=data.groups,
+            train_noise=LEVELS,
+            cv=GroupKFold(args.folds),
+            scoring=scoring(data.luminosity_edges)[COLUMNS[0]],
+            dummy=mean_predictor(),
+            n_jobs=args.jobs,
+            error_score="raise",
+        )
+        rows = {
+            f"trained with {level}": [spread(-scores) for scores in row]
+            for level, row in zip(matrix.train_names, matrix.scores, strict=True)
+        }
+        rows["mean"] = [spread(-matrix.dummy_scores)] * len(LEVELS)
+        print_table(
+            f"{name}: squared {COLUMNS[0]}",
+            f"{len(data.maps)} maps, {args.folds} folds",
+            [f"tested with {level}" for level in matrix.test_names],
+            rows,
+        )
+        NoiseMatrixDisplay.from_matrix(matrix, ax=ax, digits=4)
+        ax.set_title(name, fontsize=10, pad=18)
+    figure.savefig(args.output / "noise_matrix.png", dpi=150)
+
+
+if __name__ == "__main__":
+    main()
