@@ -58,6 +58,7 @@ def lacks_documentation(thing):
         ("import skastro.preprocessing", {"torch", "skorch", "matplotlib"}),
         ("import skastro.statistics", {"torch", "skorch", "matplotlib"}),
         ("import skastro.metrics", {"torch", "skorch", "matplotlib"}),
+        ("import skastro.instrument", {"torch", "skorch", "matplotlib"}),
         ("from skastro.neural_network import *", {"matplotlib"}),
         ("from skastro.inspection import *", {"matplotlib"}),
     ],
