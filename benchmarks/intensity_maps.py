@@ -2,7 +2,9 @@
 
 Both go from the catalogue's file by the cut in mass and field and the luminosities of Li et al.
 (2016) with scatter to a cube of temperatures in memory. Each has read the table of star-formation
-rates that limlam_mocker comes with before the clock starts.
+rates that limlam_mocker comes with before the clock starts. Then both make further maps of the
+catalogue that they hold, cut and in the order of falling mass, as for a training set: new
+luminosities, scatter of the rates included, and a new cube.
 """
 
 import argparse
@@ -17,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from skastro.simulation import HaloCatalog, IntensityMapper, Li16, SFRTable
+from skastro.utils import keep_freed_memory
 
 REST, BAND, CHANNELS, FOV, PIXELS, MINIMUM = 115.27, (34.0, 26.0), 100, 1.4, 256, 2.5e10
 
@@ -28,6 +31,7 @@ def arguments():
     parser.add_argument("--limlam", type=Path, required=True, help="folder of limlam_mocker")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--haloes", type=int, help="draw as many haloes from the first catalogue")
+    parser.add_argument("--keep-memory", action="store_true", help="keep freed memory, for both")
     return parser.parse_args()
 
 
@@ -65,7 +69,7 @@ class Tolerant(np.ndarray):
 
 
 def peer(limlam, path, laps):
-    """Cube of limlam_mocker, shape (n_ra, n_dec, n_frequencies)."""
+    """Cube of limlam_mocker, shape (n_ra, n_dec, n_frequencies), and how to make another."""
     params = types.SimpleNamespace(
         map_output_file="",
         nmaps=CHANNELS,
@@ -83,15 +87,20 @@ def peer(limlam, path, laps):
     laps("read")
     haloes = limlam.cull_peakpatch_catalogue(haloes, MINIMUM, instance)
     laps("cut")
-    haloes.Lco = limlam.Mhalo_to_Lco(haloes, "Li", None)
-    laps("luminosities")
-    cube = limlam.Lco_to_map(haloes, instance)
-    laps("cube")
-    return cube
+
+    def another(laps):
+        vars(haloes).pop("sfr", None)
+        haloes.Lco = limlam.Mhalo_to_Lco(haloes, "Li", None)
+        laps("luminosities")
+        cube = limlam.Lco_to_map(haloes, instance)
+        laps("cube")
+        return cube
+
+    return another(laps).transpose(2, 0, 1), another
 
 
-def ours(model, path, laps):
-    """Cube of IntensityMapper, shape (n_frequencies, n_ra, n_dec)."""
+def ours(model, dtype, path, laps):
+    """Cube of IntensityMapper, shape (n_frequencies, n_ra, n_dec), and how to make another."""
     edges = np.linspace(*BAND, CHANNELS + 1)
     mapper = IntensityMapper(FOV, PIXELS, edges, line=REST)
     laps("setup")
@@ -99,11 +108,15 @@ def ours(model, path, laps):
     laps("read")
     haloes = haloes.select(mapper.contains(haloes) & (haloes.M > MINIMUM))
     laps("cut")
-    luminosities = model.luminosity(haloes, random_state=0)
-    laps("luminosities")
-    cube = mapper.make_cube(haloes, luminosities)
-    laps("cube")
-    return cube
+
+    def another(haloes, laps):
+        luminosities = model.luminosity(haloes, random_state=0)
+        laps("luminosities")
+        cube = mapper.make_cube(haloes, luminosities, dtype=dtype)
+        laps("cube")
+        return cube
+
+    return another(haloes, laps), partial(another, haloes.select(np.argsort(haloes.M)[::-1]))
 
 
 class Laps:
@@ -134,22 +147,38 @@ def enlarged(path, n_haloes, folder):
 
 
 def compare(path, limlam, model, n_rounds):
-    """Time both on one catalogue, and print a table."""
-    arms = {"limlam_mocker": partial(peer, limlam), "skastro": partial(ours, model)}
-    laps = {name: [] for name in arms}
-    cubes = {}
-    for round_number in range(n_rounds + 1):
+    """Time all arms on one catalogue, and print a table of whole runs and one of further maps."""
+    arms = {
+        "limlam_mocker": partial(peer, limlam),
+        "skastro": partial(ours, model, np.float64),
+        "skastro, float32": partial(ours, model, np.float32),
+    }
+    runs, maps = ({name: [] for name in arms} for _ in range(2))
+    occupied = {}
+    for _ in range(n_rounds + 1):
         for name, arm in arms.items():
             lap = Laps()
-            cubes[name] = arm(path, lap)
-            if round_number:
-                laps[name].append(lap.seconds)
-    theirs = cubes["limlam_mocker"].transpose(2, 0, 1)
-    occupied = (theirs > 0).sum(), (cubes["skastro"] > 0).sum()
-    print(f"\n{path.name}: {len(HaloCatalog.read(path))} haloes; voxels with haloes {occupied}")
+            cube, another = arm(path, lap)
+            runs[name].append(lap.seconds)
+            occupied[name] = int((cube > 0).sum())
+            del cube
+            another(Laps())
+            lap = Laps()
+            another(lap)
+            maps[name].append(lap.seconds)
+    print(f"\n{path.name}: {len(HaloCatalog.read(path))} haloes; voxels with haloes: {occupied}")
+    print("\nFrom the file to a cube:\n")
+    show(runs)
+    print("\nAnother map of the catalogue in memory:\n")
+    show(maps)
+
+
+def show(laps):
+    """Print the medians of all rounds but the first."""
+    laps = {name: rounds[1:] for name, rounds in laps.items()}
     parts = list(laps["skastro"][0])
-    print("| |", " | ".join(parts), "| all, ms | ratio |")
-    print("|---" * (len(parts) + 3) + "|")
+    print("| |", " | ".join(parts), "| all, ms | ratio | times as fast |")
+    print("|---" * (len(parts) + 4) + "|")
     whole = {
         name: statistics.median(sum(one.values()) for one in found) for name, found in laps.items()
     }
@@ -157,12 +186,14 @@ def compare(path, limlam, model, n_rounds):
         medians = [1e3 * statistics.median(one[part] for one in found) for part in parts]
         cells = " | ".join(f"{value:.1f}" for value in medians)
         ratio = whole[name] / whole["limlam_mocker"]
-        print(f"| {name} | {cells} | {1e3 * whole[name]:.1f} | {ratio:.2f} |")
+        print(f"| {name} | {cells} | {1e3 * whole[name]:.1f} | {ratio:.2f} | {1 / ratio:.1f} |")
 
 
 def main():
     """Time all the catalogues."""
     options = arguments()
+    if options.keep_memory:
+        keep_freed_memory()
     limlam = import_peer(options.limlam)
     model = Li16(sfr=SFRTable(options.limlam / "tables" / "sfr_behroozi_release.dat"))
     with tempfile.TemporaryDirectory() as folder:

@@ -2,6 +2,9 @@
 
 import numpy as np
 
+_ROUNDING = 1e-9
+_MOST_UNEVEN = 0.1
+
 
 class Bins:
     """Bins between rising edges, closed as those of NumPy's histogram.
@@ -17,7 +20,7 @@ class Bins:
         self._last = edges.size - 2
         self._per_unit = (self._last + 1) / (edges[-1] - edges[0])
         even = np.linspace(edges[0], edges[-1], edges.size)
-        self._is_even = bool((np.abs(edges - even) * self._per_unit < 0.5).all())
+        self._margin = np.abs(edges - even).max() * self._per_unit + _ROUNDING
 
     def numbers(self, values):
         """Number of the bin of each value.
@@ -32,14 +35,20 @@ class Bins:
         ndarray of int64 of shape (n,)
             Numbers from 0; bins hold their lower edge, the last its upper one too.
         """
-        if not self._is_even:
-            found = np.searchsorted(self.edges, values, side="right") - 1
-            return np.clip(found, 0, self._last, out=found)
+        if self._margin > _MOST_UNEVEN:
+            return self._search(values)
         place = np.subtract(values, self.edges[0], dtype=np.float64)
         place *= self._per_unit
-        found = place.astype(np.int64)
-        np.clip(found, 0, self._last, out=found)
-        found -= values < self.edges[found]
-        np.maximum(found, 0, out=found)
-        found += values >= self.edges[found + 1]
-        return np.minimum(found, self._last, out=found)
+        np.clip(place, 0, self._last + 0.5, out=place)
+        whole = np.floor(place)
+        found = whole.astype(np.int64)
+        place -= whole
+        place -= 0.5
+        np.abs(place, out=place)
+        near_an_edge = np.flatnonzero(place > 0.5 - self._margin)
+        found[near_an_edge] = self._search(values[near_an_edge])
+        return found
+
+    def _search(self, values):
+        found = np.searchsorted(self.edges, values, side="right") - 1
+        return np.clip(found, 0, self._last, out=found)

@@ -11,6 +11,7 @@ from ..exceptions import DatasetFormatError
 from ._halo_checks import OWNER, check_array, check_group, check_pair
 from ._halo_cosmology import HaloCosmology, check_cosmology
 from ._halo_files import ARRAYS, CENTER, COSMOLOGY, read_halo_file, write_halo_file
+from ._vector_math import evaluate
 
 
 class HaloCatalog:
@@ -126,18 +127,21 @@ class HaloCatalog:
     def chi(self):
         """Comoving distances, in Mpc, ndarray of shape (n_haloes,)."""
         x, y, z = self.position.T
-        return np.sqrt(x**2 + y**2 + z**2)
+        squares = x**2
+        squares += y**2
+        squares += z**2
+        return np.sqrt(squares, out=squares)
 
     @cached_property
     def ra(self):
         """Right ascensions from the centre of the field, in degrees, of shape (n_haloes,)."""
         x, _, z = self.position.T
-        return np.arctan2(-x, z) * 180.0 / np.pi - self.center[0]
+        return _degrees(evaluate("atan2", -x, z), self.center[0])
 
     @cached_property
     def dec(self):
         """Declinations from the centre of the field, in degrees, ndarray of shape (n_haloes,)."""
-        return np.arcsin(self.position[:, 1] / self.chi) * 180.0 / np.pi - self.center[1]
+        return _degrees(evaluate("asin", self.position[:, 1] / self.chi), self.center[1])
 
     def __len__(self):
         return len(self.M)
@@ -181,7 +185,7 @@ class HaloCatalog:
         if wanted.dtype.kind == "b" and wanted.size != len(self):
             allowed = f"one bool for each of {len(self)} haloes"
             raise ValueError(message(f"{OWNER}.select", "rows", allowed, wanted.shape))
-        return self._with(wanted)
+        return self._with(np.flatnonzero(wanted) if wanted.dtype.kind == "b" else wanted)
 
     def subfield(self, fov, center=(0.0, 0.0), redshift=None):
         """Keep the haloes of a smaller field, and have its centre as the new centre.
@@ -222,7 +226,7 @@ class HaloCatalog:
             if low >= high:
                 raise ValueError(message(owner, "redshift", "a lower and a higher one", redshift))
             inside &= (self.zhalo >= low) & (self.zhalo <= high)
-        return moved._with(inside)
+        return moved._with(np.flatnonzero(inside))
 
     def rotate(self, k=1, mirror=False):
         """Turn positions and velocities about the z axis by quarter turns.
@@ -357,7 +361,15 @@ def _frozen(array):
 
 def _take(vectors, rows):
     """Rows of an array of shape (n, 3) whose columns stay contiguous."""
-    return vectors if isinstance(rows, slice) else np.array([part[rows] for part in vectors.T]).T
+    return vectors if isinstance(rows, slice) else np.take(vectors.T, rows, axis=1).T
+
+
+def _degrees(angles, center):
+    """Angles in radians as degrees from a centre, in place."""
+    angles *= 180.0
+    angles /= np.pi
+    angles -= center
+    return angles
 
 
 def _turn(vectors, first, k):

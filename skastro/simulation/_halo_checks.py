@@ -44,8 +44,8 @@ def check_array(name, values, shape, above=-np.inf):
         what = f"of shape {shape}, as M has {shape[0]} haloes"
         raise ValueError(message(OWNER, name, what, f"shape {array.shape}"))
     allowed = "finite" if above == -np.inf else f"finite and above {above}"
-    bad = ~(np.isfinite(array) & (array > above))
-    if bad.any():
+    if array.size and not (array.min() > above and array.max() < np.inf):
+        bad = ~(np.isfinite(array) & (array > above))
         first = tuple(np.argwhere(bad)[0].tolist())
         given = f"{array[first]} at {list(first)}, and {bad.sum() - 1} more"
         raise ValueError(f"The '{name}' parameter of {OWNER} must be {allowed}. Got {given}.")

@@ -23,6 +23,7 @@ COSMOLOGY = {
 CENTER = ("cen_x_fov", "cen_y_fov")
 _HEADER = "cosmo_header"
 _HEADER_BYTES = 65536
+_PIECE = 2**18
 _NUMBERS = {f"{kind}{size}" for kind in "iuf" for size in (1, 2, 4, 8)} - {"f1"}
 
 
@@ -161,7 +162,13 @@ def _array(stream, dtype, shape, n_bytes):
     needed = shape[0] * dtype.itemsize
     if needed != n_bytes:
         raise ValueError(f"shape {shape} takes {needed} bytes, and there are {n_bytes}")
-    return np.frombuffer(stream.read(needed), dtype, shape[0])
+    array = np.empty(shape[0], dtype)
+    content = array.view(np.uint8)
+    for first in range(0, needed, _PIECE):
+        piece = content[first : first + _PIECE]
+        if stream.readinto(piece) < piece.size:
+            raise EOFError(f"it ends within {needed} bytes")
+    return array
 
 
 def _unpickle(stream, dtype, shape, n_bytes):

@@ -190,7 +190,7 @@ class IntensityMapper:
         sky = (np.asarray(values) for values in (catalog.ra, catalog.dec, catalog.zhalo))
         return self._inside(*sky)
 
-    def make_cube(self, catalog, luminosity, random_state=None):
+    def make_cube(self, catalog, luminosity, random_state=None, *, dtype=np.float64):
         """Make the cube of a catalogue.
 
         Parameters
@@ -203,18 +203,23 @@ class IntensityMapper:
             catalogue. A model scatters the whole catalogue, haloes that are left out too.
         random_state : int, RandomState, Generator, None or sequence, default=None
             Seed of the scatter of a model; see `LuminosityModel.luminosity`.
+        dtype : {numpy.float64, numpy.float32}, default=numpy.float64
+            Precision of the cube and of its sums. A large cube of float32 with few haloes
+            takes about half the time, most of which goes into clearing its memory.
 
         Returns
         -------
         ndarray of shape (n_frequencies, n_ra, n_dec)
-            Cube in `units`, float64.
+            Cube in `units`, of `dtype`.
 
         Raises
         ------
         ValueError
-            If there is not one luminosity for each halo, or those in the cube are
-            negative, NaN or infinite.
+            If there is not one luminosity for each halo, those in the cube are negative, NaN or
+            infinite, or `dtype` is another.
         """
+        if np.dtype(dtype) not in (np.float64, np.float32):
+            raise ValueError(message(_OWNER, "dtype", "float64 or float32", dtype))
         if isinstance(luminosity, LuminosityModel):
             luminosity = luminosity.luminosity(catalog, random_state)
         elif callable(luminosity):
@@ -235,7 +240,11 @@ class IntensityMapper:
             block = slice(first, first + _BLOCK)
             voxel[block], per_luminosity = place(*(values[block] for values in sky))
             brightness[block] = L[block] * per_luminosity
-        return np.bincount(voxel, brightness, np.prod(self.shape)).reshape(self.shape)
+        if np.dtype(dtype) == np.float64:
+            return np.bincount(voxel, brightness, np.prod(self.shape)).reshape(self.shape)
+        cube = np.zeros(self.shape, np.float32)
+        np.add.at(cube.reshape(-1), voxel, brightness.astype(np.float32))
+        return cube
 
     def _inside(self, ra, dec, z):
         nearest, farthest = self.redshift_range

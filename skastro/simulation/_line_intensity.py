@@ -214,7 +214,9 @@ def _draw_maps(source, models, priors, n_draws, mapper, edges, key):
         catalog = make_halo_lightcone(**source)
     elif not isinstance(source, HaloCatalog):
         catalog = HaloCatalog.read(source)
-    catalog = catalog.select(mapper.contains(catalog))
+    inside = np.flatnonzero(mapper.contains(catalog))
+    # In this order the scatter needs no sort of its own.
+    catalog = catalog.select(inside[np.argsort(catalog.M[inside])[::-1]])
     if not len(catalog):
         raise ValueError(
             f"{_OWNER} finds no halo of catalogue {catalog.group!r} in the field of {mapper.fov} "

@@ -1,7 +1,6 @@
 """The parameter object behind every relation of haloes and luminosities."""
 
 from abc import ABC, abstractmethod
-from functools import cache
 from numbers import Real
 
 import numpy as np
@@ -11,8 +10,9 @@ from sklearn.base import BaseEstimator, clone
 
 from ..datasets._checks import message
 from ..utils._params import Interval
-from ._luminosity_scatter import falling_order, scatter_in_order, scatter_seeds
+from ._luminosity_scatter import log_factors, scatter_seeds
 from ._spectral_lines import rest_frequency, solar_luminosity_per_prime
+from ._vector_math import evaluate
 
 FINITE = [Interval(Real, None, None, closed="neither")]
 POSITIVE = [Interval(Real, 0, None, closed="neither")]
@@ -28,7 +28,8 @@ class LuminosityModel(ABC, BaseEstimator):
 
     A model is to a catalogue what a kernel is to a Gaussian process: an object with parameters that
     scikit-learn can get, set, clone and search over, and a method `luminosity`. Subclasses state
-    their parameters in ``__init__`` and write ``_luminosity(M, z, scatter)``.
+    their parameters in ``__init__`` and write ``_log_luminosity(M, z)``, and ``_scatters()``
+    unless their only scatter is a parameter ``sigma``.
 
     See Also
     --------
@@ -40,7 +41,6 @@ class LuminosityModel(ABC, BaseEstimator):
     """
 
     _priors = {}
-    _n_scatters = 1
 
     @property
     def priors(self):
@@ -132,7 +132,7 @@ class LuminosityModel(ABC, BaseEstimator):
         random_state : int, RandomState, Generator, None or sequence, default=None
             Seed of the scatter. Equal seeds give equal draws to the haloes of each rank
             in mass, so that a cut in mass does not change those of heavier haloes. A sequence
-            has one seed for each scatter of the model.
+            has one seed for each scatter of the model; else one Gaussian is drawn for their sum.
 
         Returns
         -------
@@ -145,27 +145,35 @@ class LuminosityModel(ABC, BaseEstimator):
             If a parameter is out of its range.
         ValueError
             If there is no such line, or `random_state` is no seed.
+
+        Notes
+        -----
+        Haloes that are in the order of falling mass are not sorted, which saves a quarter of the
+        time.
         """
         self._validate_params()
         mass = np.asarray(catalog.M, dtype=np.float64)
-        generators = scatter_seeds(type(self).__name__, random_state, self._n_scatters)
-        order = cache(lambda: falling_order(mass))
-
-        def scatter(values, dex, which=0):
-            return scatter_in_order(values, dex, generators[which], order() if dex else None)
-
-        return self._luminosity(mass, np.asarray(catalog.zhalo, dtype=np.float64), scatter)
+        redshift = np.asarray(catalog.zhalo, dtype=np.float64)
+        scatters = self._scatters()
+        generators = scatter_seeds(type(self).__name__, random_state, len(scatters))
+        logs = self._log_luminosity(mass, redshift)
+        logs += log_factors(mass.size, scatters, generators, mass)
+        return evaluate("exp", logs)
 
     @abstractmethod
-    def _luminosity(self, mass, redshift, scatter):
-        """Luminosities in Lsun; `scatter` takes values, dex and the number of the scatter."""
+    def _log_luminosity(self, mass, redshift):
+        """Natural logarithms of luminosities in Lsun without scatter, a new array."""
 
-    def _factor(self):
-        """Luminosity in Lsun of one K km/s pc^2."""
+    def _scatters(self):
+        """Scatter in dex and power of the luminosity of each quantity that is scattered."""
+        return [(self.sigma, 1.0)]
+
+    def _log_factor(self):
+        """Natural logarithm of the luminosity in Lsun of one K km/s pc^2."""
         frequency = rest_frequency(type(self).__name__, self.line)
         if self.conversion is None:
-            return solar_luminosity_per_prime(frequency)
-        return self.conversion
+            return np.log(solar_luminosity_per_prime(frequency))
+        return np.log(self.conversion)
 
 
 def _gaussian(mean, deviation, low):

@@ -1,6 +1,9 @@
 """Luminosities of lines as functions of the mass of the halo and redshift."""
 
+import numpy as np
+
 from ._luminosity_base import FINITE, LINE, NON_NEGATIVE, POSITIVE, LuminosityModel
+from ._vector_math import evaluate
 
 
 class PowerLaw(LuminosityModel):
@@ -38,8 +41,8 @@ class PowerLaw(LuminosityModel):
         self.b = b
         self.sigma = sigma
 
-    def _luminosity(self, mass, redshift, scatter):
-        return scatter(self.A * mass**self.b, self.sigma)
+    def _log_luminosity(self, mass, redshift):
+        return np.log(self.A) + self.b * evaluate("log", mass)
 
 
 class Padmanabhan18(LuminosityModel):
@@ -130,13 +133,14 @@ class Padmanabhan18(LuminosityModel):
         self.line = line
         self.conversion = conversion
 
-    def _luminosity(self, mass, redshift, scatter):
+    def _log_luminosity(self, mass, redshift):
         evolution = redshift / (1 + redshift)
-        ratio = mass / (self.m10 * 10 ** (self.m11 * evolution))
-        low = ratio ** -(self.b10 + self.b11 * evolution)
-        high = ratio ** (self.y10 + self.y11 * evolution)
-        prime = 2 * (self.n10 + self.n11 * evolution) * mass / (low + high)
-        return scatter(self._factor() * prime, self.sigma)
+        log_mass = evaluate("log", mass)
+        log_ratio = log_mass - np.log(self.m10) - np.log(10) * self.m11 * evolution
+        low = evaluate("exp", -(self.b10 + self.b11 * evolution) * log_ratio)
+        high = evaluate("exp", (self.y10 + self.y11 * evolution) * log_ratio)
+        per_mass = 2 * (self.n10 + self.n11 * evolution) / (low + high)
+        return self._log_factor() + log_mass + evaluate("log", per_mass)
 
 
 class Chung22(LuminosityModel):
@@ -219,7 +223,7 @@ class Chung22(LuminosityModel):
         self.line = line
         self.conversion = conversion
 
-    def _luminosity(self, mass, redshift, scatter):
-        ratio = mass / 10**self.log_M1
-        prime = 10**self.log_C / (ratio**self.A + ratio**self.B)
-        return scatter(self._factor() * prime, self.sigma)
+    def _log_luminosity(self, mass, redshift):
+        log_ratio = evaluate("log", mass) - np.log(10) * self.log_M1
+        terms = evaluate("exp", self.A * log_ratio) + evaluate("exp", self.B * log_ratio)
+        return self._log_factor() + np.log(10) * self.log_C - evaluate("log", terms)

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..datasets._checks import message
 from ._checks import seed_entropy
+from ._vector_math import evaluate
 
 
 def log_normal_scatter(values, dex, random_state=None, *, mass=None):
@@ -55,39 +56,50 @@ def log_normal_scatter(values, dex, random_state=None, *, mass=None):
         if mass.shape != values.shape or not ((mass >= 0) & (mass < np.inf)).all():
             allowed = f"None or finite masses of at least 0 of shape {values.shape}"
             raise ValueError(message(owner, "mass", allowed, mass))
-    order = None if mass is None or dex == 0 else falling_order(mass)
-    return scatter_in_order(values, dex, _generator(owner, random_state), order)
+    generator = _generator(owner, random_state)
+    if dex == 0:
+        return values.copy()
+    logs = log_factors(values.size, [(dex, 1.0)], [generator], mass)
+    return values * evaluate("exp", logs).reshape(values.shape)
 
 
-def scatter_in_order(values, dex, generator, order):
-    """Scatter values with draws given out in an order.
+def log_factors(n, scatters, generators, mass=None):
+    """Draw the natural logarithms of the factors that scatter a product of powers.
 
     Parameters
     ----------
-    values : ndarray of shape (n,)
-        Values to scatter.
-    dex : float
-        Standard deviation of the base-ten logarithm.
-    generator : numpy.random.RandomState or numpy.random.Generator
-        What draws.
-    order : ndarray of int of shape (n,) or None
-        Row that gets each draw; None is as they come.
+    n : int
+        Number of values.
+    scatters : sequence of pair of float
+        Standard deviation in dex of each quantity that is scattered about its mean, and the power
+        with which it enters the product.
+    generators : sequence of numpy.random.RandomState or numpy.random.Generator
+        What draws each scatter, or one that draws their sum.
+    mass : ndarray of shape (n,), default=None
+        Masses, in whose falling order draws are given out; None is as they come.
 
     Returns
     -------
     ndarray of shape (n,)
-        The scattered values.
+        The logarithms.
     """
-    if dex == 0:
-        return values.copy()
-    sigma = dex * np.log(10)
-    draws = generator.lognormal(-0.5 * sigma**2, sigma, values.shape)
-    if order is None:
-        return values * draws
-    factors = np.empty_like(values)
-    factors[order] = draws
-    factors *= values
-    return factors
+    sigmas = np.log(10) * np.array([dex for dex, _ in scatters])
+    powers = np.array([power for _, power in scatters])
+    widths = powers * sigmas
+    if len(generators) < widths.size:
+        widths = np.array([np.linalg.norm(widths)])
+    logs = np.full(n, -0.5 * (powers * sigmas**2).sum())
+    if not widths.any():
+        return logs
+    for width, generator in zip(widths, generators, strict=True):
+        if width:
+            draws = generator.standard_normal(n)
+            draws *= width
+            logs += draws
+    if mass is None or (mass[1:] <= mass[:-1]).all():
+        return logs
+    draws[falling_order(mass)] = logs
+    return draws
 
 
 def falling_order(mass):
@@ -109,11 +121,12 @@ def falling_order(mass):
     mass = np.asarray(mass, dtype=np.float64)
     if not mass.size:
         return np.zeros(0, dtype=np.int64)
-    bits = (mass + 0.0).view(np.uint64)
-    bits = bits.max() - bits
+    keys = (mass + 0.0).view(np.uint64)
+    np.subtract(keys.max(), keys, out=keys)
     row_bits = int(mass.size).bit_length()
-    lost = max(0, int(bits.max()).bit_length() + row_bits - 64)
-    keys = bits >> np.uint64(lost) << np.uint64(row_bits)
+    lost = max(0, int(keys.max()).bit_length() + row_bits - 64)
+    keys >>= np.uint64(lost)
+    keys <<= np.uint64(row_bits)
     keys |= np.arange(mass.size, dtype=np.uint64)
     keys.sort()
     keys &= np.uint64((1 << row_bits) - 1)
@@ -140,15 +153,15 @@ def scatter_seeds(owner, random_state, n_scatters):
     owner : str
         Class to name in errors.
     random_state : int, RandomState, Generator, None or sequence
-        One seed, from which independent streams are spawned, or a sequence of one for
-        each scatter, taken as it is.
+        One seed, from which one stream for all of them is spawned, or a sequence of one
+        for each scatter, taken as it is.
     n_scatters : int
         Number of scatters.
 
     Returns
     -------
     list
-        Generators.
+        Generators, one or one for each scatter.
 
     Raises
     ------
@@ -161,6 +174,6 @@ def scatter_seeds(owner, random_state, n_scatters):
             raise ValueError(message(owner, "random_state", allowed, random_state))
         return [_generator(owner, seed) for seed in random_state]
     if isinstance(random_state, np.random.Generator):
-        return random_state.spawn(n_scatters)
-    seeds = np.random.SeedSequence(seed_entropy(owner, random_state)).spawn(n_scatters)
+        return random_state.spawn(1)
+    seeds = np.random.SeedSequence(seed_entropy(owner, random_state)).spawn(1)
     return [np.random.default_rng(seed) for seed in seeds]

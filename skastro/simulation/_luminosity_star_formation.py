@@ -1,23 +1,24 @@
 """Luminosities of lines as functions of the star-formation rate of the halo."""
 
+import numpy as np
+
 from ..datasets._checks import message
 from ._luminosity_base import FINITE, LINE, NON_NEGATIVE, POSITIVE, LuminosityModel
 from ._star_formation import star_formation_rate
+from ._vector_math import evaluate
 
 
 class _StarFormationModel(LuminosityModel):
     """Models that begin with a star-formation rate and its scatter."""
 
-    _n_scatters = 2
-
-    def _rate(self, mass, redshift, scatter):
-        """Scattered star-formation rates in Msun / yr."""
+    def _log_rate(self, mass, redshift):
+        """Natural logarithms of mean star-formation rates in Msun / yr."""
         relation = star_formation_rate if self.sfr is None else self.sfr
         rate = relation(mass, redshift)
-        if getattr(rate, "shape", None) != mass.shape or not (rate >= 0).all():
+        if getattr(rate, "shape", None) != mass.shape or (rate.size and not rate.min() >= 0):
             allowed = f"a function of masses and redshifts to rates >= 0 of shape {mass.shape}"
             raise ValueError(message(type(self).__name__, "sfr", allowed, self.sfr))
-        return scatter(rate, self.sigma_sfr, 0)
+        return evaluate("log", rate)
 
 
 class Li16(_StarFormationModel):
@@ -116,10 +117,15 @@ class Li16(_StarFormationModel):
         self.line = line
         self.conversion = conversion
 
-    def _luminosity(self, mass, redshift, scatter):
-        infrared = self._rate(mass, redshift, scatter) * 10 ** (10 - self.log_delta_mf)
-        prime = infrared ** (1 / self.alpha) * 10 ** (-self.beta / self.alpha)
-        return scatter(self._factor() * prime, self.sigma_lco, 1)
+    def _log_luminosity(self, mass, redshift):
+        logs = self._log_rate(mass, redshift)
+        logs += np.log(10) * (10 - self.log_delta_mf - self.beta)
+        logs /= self.alpha
+        logs += self._log_factor()
+        return logs
+
+    def _scatters(self):
+        return [(self.sigma_sfr, 1 / self.alpha), (self.sigma_lco, 1.0)]
 
 
 class Silva15(_StarFormationModel):
@@ -172,6 +178,8 @@ class Silva15(_StarFormationModel):
         self.sigma_line = sigma_line
         self.sfr = sfr
 
-    def _luminosity(self, mass, redshift, scatter):
-        rate = self._rate(mass, redshift, scatter)
-        return scatter(10**self.b * rate**self.a, self.sigma_line, 1)
+    def _log_luminosity(self, mass, redshift):
+        return self.a * self._log_rate(mass, redshift) + np.log(10) * self.b
+
+    def _scatters(self):
+        return [(self.sigma_sfr, self.a), (self.sigma_line, 1.0)]

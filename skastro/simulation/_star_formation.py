@@ -9,6 +9,7 @@ from skastro.exceptions import DatasetFormatError, DatasetNotFoundError
 
 from ..datasets._checks import check_path
 from ._bins import Bins
+from ._vector_math import evaluate
 
 _H0, _OMEGA_M = 70 * units.km / units.s / units.Mpc, 0.27
 _RETURNED = 0.41
@@ -60,17 +61,18 @@ class RateGrid:
                 f"{owner} takes M and z of one shape (n,). Got {M.shape} and {z.shape} instead."
             )
         low, high = 10.0 ** self.log_growth.edges[[0, -1]] - 1
-        if not ((z >= low - _STEP) & (z <= high + _STEP)).all():
+        if M.size and not (z.min() >= low - _STEP and z.max() <= high + _STEP):
             raise ValueError(
                 f"{owner} takes redshifts from {low:.2f} to {high:.2f}. Got {np.min(z):.2f} to "
                 f"{np.max(z):.2f} instead. Leave those haloes out, or give other rates as `sfr`."
             )
-        if not (M > 0).all():
+        if M.size and not M.min() > 0:
             raise ValueError(f"{owner} takes positive masses in Msun. Got {np.min(M)!r} instead.")
         rates = np.empty(M.shape)
         for first in range(0, M.size, _BLOCK):
             block = slice(first, first + _BLOCK)
-            rates[block] = self._between_nodes(np.log10(M[block]), np.log10(1 + z[block]))
+            log_mass, log_growth = evaluate("log10", M[block]), evaluate("log10", 1 + z[block])
+            rates[block] = self._between_nodes(log_mass, log_growth)
         return rates
 
     def _between_nodes(self, log_mass, log_growth):

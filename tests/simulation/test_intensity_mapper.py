@@ -174,6 +174,35 @@ def test_models_and_functions_make_luminosities(haloes):
     assert_allclose(by_function, mapper.make_cube(found, PowerLaw()), rtol=1e-13)
 
 
+def test_cube_of_float32(haloes):
+    mapper = IntensityMapper(1.0, (4, 5), EDGES)
+    found = random_haloes(haloes)
+    cube = mapper.make_cube(found, found.M, dtype=np.float32)
+    assert cube.dtype == np.float32
+    assert_allclose(cube, mapper.make_cube(found, found.M, dtype="float64"), rtol=1e-5)
+    with pytest.raises(ValueError, match="'dtype' parameter of IntensityMapper"):
+        mapper.make_cube(found, found.M, dtype=np.int64)
+
+
+def test_bins_of_nearly_even_and_uneven_edges(haloes):
+    """Values on edges, beside them and beyond, against NumPy's histogram."""
+    rng = np.random.default_rng(3)
+    for shift in (0.0, 1e-5, 0.02, 0.4):
+        edges = 26.0 + np.linspace(0, 8, 81) + 0.1 * shift * rng.uniform(-1, 1, 81)
+        mapper = IntensityMapper(1.0, 1, edges, line=115.0)
+        nu = np.concatenate([edges, rng.uniform(edges[0], edges[-1], 5000)])
+        z = 115.0 / nu - 1
+        nu = 115.0 / (1 + z)
+        found = haloes(np.ones(nu.size), z)
+        inside = mapper.contains(found)
+        counts = mapper.make_cube(found, found.M)[:, 0, 0] * np.diff(edges)
+        assert_allclose(
+            counts / counts.sum(),
+            np.histogram(np.clip(nu[inside], edges[0], edges[-1]), edges)[0] / inside.sum(),
+            rtol=1e-12,
+        )
+
+
 def test_quantities_and_names():
     plain = IntensityMapper((1.0, 2.0), (3, 4), EDGES, line=115.2712018)
     other = IntensityMapper([60, 120] * units.arcmin, (3, 4), EDGES * 1e3 * units.MHz)

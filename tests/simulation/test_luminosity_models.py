@@ -132,7 +132,19 @@ def test_scatters_of_rate_and_line_are_independent(haloes):
     rate = {"sfr": lambda M, z: np.ones(M.shape)}
     both = Li16(sigma_sfr=0.3, sigma_lco=0.4, **rate).luminosity(halo, 0)
     expected = np.hypot(0.3 / 1.37, 0.4)
-    assert_allclose(np.log10(both).std(), expected, rtol=0.02)
+    for L in (both, Li16(sigma_sfr=0.3, sigma_lco=0.4, **rate).luminosity(halo, (0, 1))):
+        assert_allclose(np.log10(L).std(), expected, rtol=0.02)
+    smooth = Li16(sigma_sfr=0.0, sigma_lco=0.0, **rate).luminosity(halo)
+    sigma = 0.3 * np.log(10)
+    mean = np.exp(sigma**2 / 2 * (1 / 1.37**2 - 1 / 1.37))
+    assert_allclose(both.mean() / smooth[0], mean, rtol=0.02)
+
+
+def test_haloes_in_falling_order_have_the_same_luminosities(haloes):
+    found = some_haloes(haloes)
+    rows = np.argsort(-found.M, kind="stable")
+    ordered = haloes(found.M[rows], found.zhalo[rows])
+    assert_array_equal(Li16().luminosity(ordered, 4), Li16().luminosity(found, 4)[rows])
 
 
 def test_log_normal_scatter_keeps_the_mean():
