@@ -133,6 +133,7 @@ class FilterDisplay:
             If there is no such channel, or kernels, axes or numbers do not fit.
         """
         kernels = self._kernels(channel, n_filters)
+        check_number(type(self).__name__, "n_columns", n_columns, 1)
         slices = kernels.shape[1] if kernels.ndim == 4 else 1
         n_columns = max(1, n_columns // slices) if ax is None and slices > 1 else n_columns
         self.axes_ = make_panels(

@@ -1,6 +1,6 @@
 """How much each cell of a map matters to what a net makes of it."""
 
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 import torch
@@ -97,7 +97,9 @@ def input_gradients(
     Notes
     -----
     The net predicts as it does in ``predict``, with dropout off and batch normalization fixed, and
-    is left as it was, without gradients of weights. Symmetric views are not averaged over.
+    is left as it was, without gradients of weights. Symmetric views are not averaged over. With
+    ``wrt="maps"`` a transformer that adds noise adds another one to each changed copy of a map, as
+    it would in ``predict``, so that sums of "integrated_gradients" hold but for that.
 
     References
     ----------
@@ -127,6 +129,11 @@ def input_gradients(
     check_number(owner, "n_steps", n_steps, 1)
     check_number(owner, "n_draws", n_draws, 1)
     check_number(owner, "random_state", random_state, 0)
+    if not isinstance(noise_level, Real) or not 0 <= noise_level < np.inf:
+        raise ValueError(
+            f"The 'noise_level' parameter of {owner} must be a finite number, 0 or more. Got "
+            f"{noise_level!r} instead."
+        )
     net = FittedNet(estimator, owner)
     if wrt == "maps":
         x = np.asarray(X if isinstance(X, LazyMaps) else as_numpy(X)).astype(np.float32)
@@ -137,9 +144,7 @@ def input_gradients(
         shape, steps = (len(x), *net.estimator.sample_shape_), []
     function = _ChosenOutput(net, steps)
     out = np.empty(x.shape, dtype=np.float32)
-    baseline = np.asarray(baseline, dtype=np.float32)
-    if baseline.ndim:
-        baseline = baseline.reshape(x.shape[1:])
+    baseline = _baseline(baseline, shape[1:], x.shape[1:])
     with net.looked_into() as device, own_generator(device):
         torch.manual_seed(random_state)
         for index, chosen in _indices(function, target, x, device):
@@ -161,6 +166,20 @@ def input_gradients(
                     values = attribute_by_captum(method, function, batch, options)
                 out[rows] = values.detach().float().cpu().numpy()
     return out.reshape(shape)
+
+
+def _baseline(baseline, sample_shape, shape):
+    """Where integrated gradients start, one number or one for each cell."""
+    try:
+        values = np.asarray(baseline, dtype=np.float32)
+    except (TypeError, ValueError):
+        values = np.asarray(np.nan)
+    if values.shape not in ((), tuple(sample_shape), tuple(shape)) or not np.isfinite(values).all():
+        raise ValueError(
+            f"The 'baseline' parameter of input_gradients must be one finite number, or an array "
+            f"of them of the shape of a sample, {tuple(sample_shape)}. Got {baseline!r} instead."
+        )
+    return values.reshape(shape) if values.ndim else values
 
 
 class _ChosenOutput(torch.nn.Module):

@@ -1,11 +1,9 @@
 """Predicted luminosity functions beside true ones."""
 
-from numbers import Real
-
 import numpy as np
 
 from ..datasets._checks import check_choice, message
-from ..metrics._checks import check_targets
+from ..metrics._checks import check_floor, check_targets
 from ..preprocessing._luminosity_function import check_edges, density_unit, sources_above
 from ._panels import make_panels
 
@@ -219,9 +217,7 @@ class LuminosityFunctionDisplay:
         """Luminosities, sources of the truth and of each method, and what one source is."""
         owner = type(self).__name__
         check_choice(owner, "kind", self.kind, _LABELS)
-        is_number = isinstance(self.floor, Real) and not isinstance(self.floor, bool)
-        if not is_number or not 0 < self.floor < np.inf:
-            raise ValueError(message(owner, "floor", "a finite number above zero", self.floor))
+        check_floor(owner, self.floor)
         named = self.y_pred if isinstance(self.y_pred, dict) else {"prediction": self.y_pred}
         if not named or "truth" in named:
             words = "predictions, or a dict of some by names other than 'truth'"

@@ -5,6 +5,7 @@ import numpy as np
 from ..model_selection import noise_matrix
 
 _CELL = 0.42  # inches
+_PAGE = 1.0, 1.0, 1.0
 
 
 class NoiseMatrixDisplay:
@@ -169,7 +170,8 @@ class NoiseMatrixDisplay:
             text = _number(value, digits)
             if has_spread:
                 text += f"\n\N{PLUS-MINUS SIGN}{std[i, j]:.{digits}f}"
-            colour = self.image_.cmap(self.image_.norm(value))
+            # A score that is absent has no colour, but the page below.
+            colour = self.image_.cmap(self.image_.norm(value)) if np.isfinite(value) else _PAGE
             self.texts_[i, j] = ax.text(
                 j,
                 i,

@@ -12,7 +12,8 @@ def picture(values):
 
 def symmetric_limit(values):
     """Greatest absolute value that is finite, or 1 where all are zero."""
-    return float(np.nanmax(np.abs(values))) or 1.0
+    sizes = np.abs(values)
+    return float(sizes.max(initial=0.0, where=np.isfinite(sizes))) or 1.0
 
 
 def draw_picture(panel, values, cmap, low, high):

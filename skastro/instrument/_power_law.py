@@ -146,7 +146,9 @@ def _amplitudes(sky, slope):
     for size in sky:
         squares = squares[..., None] + np.fft.fftfreq(size) ** 2
     varies = squares > 0
-    power = np.where(varies, np.where(varies, squares, 1.0) ** (-slope / 2), 0.0)
+    # Relative to the largest scale, whatever the slope, no power overflows.
+    relative = squares / squares.min(where=varies, initial=1.0)
+    power = np.where(varies, np.where(varies, relative, 1.0) ** (-slope / 2), 0.0)
     power /= max(power.mean(), np.finfo(np.float64).tiny)
     return np.sqrt(power)[..., : sky[-1] // 2 + 1].astype(np.float32)
 

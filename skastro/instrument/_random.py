@@ -57,10 +57,12 @@ class RandomTransformer(MapTransformer):
     ``_prepare(shape)``, which learns from parameters and the shape of the maps.
 
     In training (``fit_transform``) a draw is found by the seed, the epoch and the row in the
-    source; in prediction (``transform``) by the seed and the bytes of the map.
+    source; in prediction (``transform``) by the seed and the bytes of the map. Training maps that
+    went through steps of the same class and seed are given draws of their own.
     """
 
     _free_size = True
+    _n_alike = 0  # steps of the same class and seed before this one
     _parameter_constraints = {
         "when": [StrOptions({"both", "fit", "predict"})],
         "random_state": ["random_state"],
@@ -102,9 +104,14 @@ class RandomTransformer(MapTransformer):
         X = check_maps(self, X, reset=False, dim=self.dim, free_size=self._free_size)
         if self.when == "predict":
             return X
+        maps = open_maps(as_numpy(X))
         step = copy.copy(self)
         step._random = True
-        return open_maps(as_numpy(X)).with_step(step)
+        step._n_alike = sum(
+            one._random and type(one) is type(self) and one.seed_ == self.seed_
+            for one, _ in maps.steps
+        )
+        return maps.with_step(step)
 
     @abstractmethod
     def _prepare(self, shape):
@@ -125,7 +132,8 @@ class RandomTransformer(MapTransformer):
         return self._add(batch, "fit", zip(repeat(epoch), samples, strict=False))
 
     def _add(self, batch, side, places):
-        streams = Streams(type(self).__name__, self.seed_, side)
+        names = (self._n_alike,) if self._n_alike else ()
+        streams = Streams(type(self).__name__, self.seed_, side, *names)
         added = np.empty(tuple(batch.shape), dtype=np.float32)
         draw = self._drawer(added.shape[1:])
         for out, place in zip(added, places, strict=True):

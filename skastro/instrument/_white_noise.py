@@ -36,8 +36,9 @@ class WhiteNoise(RandomTransformer):
         Whether the maps are means over `n_pooled` cells, with noise smaller by the square root
         of `n_pooled`, or sums, with noise larger by it.
     random_state : int, RandomState instance or None, default=None
-        Seed. Two instances with the same seed add the same noise: give them different ones
-        where both stand in a pipeline. None draws a new seed in each fit.
+        Seed. None draws a new one in each fit. Noise of instances that follow each other in a
+        pipeline is independent whatever their seeds; give different ones to those that stand
+        side by side, such as one for each field that becomes a channel.
 
     Attributes
     ----------

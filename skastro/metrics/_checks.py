@@ -1,5 +1,7 @@
 """Checks of truths, predictions and errors, and averages over them."""
 
+from numbers import Real
+
 import numpy as np
 from sklearn.utils import check_array
 
@@ -48,6 +50,29 @@ def check_targets(owner, y_true, y_pred, y_std=None):
             f"output {output} is {checked[2][row, output]:g}."
         )
     return tuple(checked)
+
+
+def check_floor(owner, floor):
+    """Refuse what cannot be a floor of counts.
+
+    Parameters
+    ----------
+    owner : str
+        Who asks, named in the error.
+    floor : float
+        What was given.
+
+    Raises
+    ------
+    ValueError
+        If it is no finite number greater than zero.
+    """
+    is_number = isinstance(floor, Real) and not isinstance(floor, bool)
+    if not is_number or not 0 < floor < np.inf:
+        raise ValueError(
+            f"The 'floor' parameter of {owner} must be a finite number greater than zero, in the "
+            f"units of y_true. Got {floor!r} instead."
+        )
 
 
 def average(owner, values, sample_weight, multioutput):

@@ -1,10 +1,8 @@
 """Squared error in decades."""
 
-from numbers import Real
-
 import numpy as np
 
-from ._checks import average, check_targets
+from ._checks import average, check_floor, check_targets
 
 
 def mean_squared_log10_error(
@@ -57,11 +55,6 @@ def mean_squared_log10_error(
     """
     owner = "mean_squared_log10_error"
     y_true, y_pred = check_targets(owner, y_true, y_pred)
-    is_number = isinstance(floor, Real) and not isinstance(floor, bool)
-    if not is_number or not 0 < floor < np.inf:
-        raise ValueError(
-            f"The 'floor' parameter of {owner} must be a finite number greater than zero, in the "
-            f"units of y_true. Got {floor!r} instead."
-        )
+    check_floor(owner, floor)
     truth, prediction = (np.log10(np.maximum(values, floor)) for values in (y_true, y_pred))
     return average(owner, (prediction - truth) ** 2, sample_weight, multioutput)

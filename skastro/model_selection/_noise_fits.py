@@ -61,7 +61,7 @@ def fit_and_score(estimator, X, y, groups, split, noise, tests, scorer, error_sc
             return None
 
     def fit():
-        params = {} if groups is None else _groups_for(estimator, groups[train])
+        params = {} if groups is None else final_fit_params(estimator, groups=groups[train])
         maps = X[train]
         if noise is not None:
             # Draws go by the row in the source, that of all maps.
@@ -99,20 +99,6 @@ def _takes_lazy_maps(estimator):
 def _is_ours(estimator):
     packages = {base.__module__.partition(".")[0] for base in type(estimator).__mro__}
     return __name__.partition(".")[0] in packages
-
-
-def _groups_for(estimator, groups):
-    """Groups, spelled for the last step, where that takes them."""
-    prefix = ""
-    while isinstance(estimator, Pipeline | TransformedTargetRegressor):
-        if isinstance(estimator, Pipeline):
-            name, estimator = estimator.steps[-1]
-            prefix += f"{name}__"
-        else:
-            estimator = estimator.regressor
-    return {
-        prefix + name: value for name, value in final_fit_params(estimator, groups=groups).items()
-    }
 
 
 def tell_failures(fitted, failures, error_score):

@@ -66,9 +66,9 @@ def noise_matrix(
     unit : str or astropy.units.Unit, default=None
         Unit of the maps, which levels with a unit need.
     cv : int, splitter or iterable, default=None
-        How to split. None is 5 folds; None and an int are ``GroupKFold`` where there are groups,
-        with at most as many folds as groups, otherwise what ``sklearn.model_selection.check_cv``
-        makes of them.
+        How to split. None is 5 folds, or as many as there are groups if these are fewer. None
+        and an int are ``GroupKFold`` where there are groups, otherwise what
+        ``sklearn.model_selection.check_cv`` makes of them.
     groups : array-like of shape (n_samples,), default=None
         Which simulation a map is from. Splits are by group, and ``fit`` of the last step is
         handed the groups where it takes them.
@@ -239,7 +239,14 @@ def _scorer(estimator, scoring):
 def _splits(estimator, X, y, groups, cv):
     """Rows to train and to test on, whole groups where there are groups."""
     if groups is not None and (cv is None or isinstance(cv, Integral)):
-        cv = GroupKFold(cv or min(5, len(np.unique(groups))))
+        n_groups = len(np.unique(groups))
+        n_folds = min(5, max(n_groups, 2)) if cv is None else cv
+        if n_groups < n_folds:
+            raise ValueError(
+                f"noise_matrix(cv={cv!r}) splits by whole groups into {n_folds} folds, and the "
+                f"number of groups is {n_groups}. Give maps of more simulations, or fewer folds."
+            )
+        cv = GroupKFold(n_folds)
     splitter = check_cv(5 if cv is None else cv, y, classifier=is_classifier(estimator))
     splits = [tuple(map(_rows, split)) for split in splitter.split(X, y, groups)]
     if groups is not None and any(

@@ -113,8 +113,6 @@ class VoxelHistogram(MapStatistic):
             low, high = self._range(X)
             spaced = np.geomspace if self.binning == "log" else np.linspace
             self.edges_ = spaced(low, high, self.bins + 1)
-            # Rounding may put the end of the range beside the greatest value.
-            self.edges_[[0, -1]] = low, high
         else:
             self.edges_ = self._given_edges()
 

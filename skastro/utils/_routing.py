@@ -1,5 +1,6 @@
 """Hand sample weights and groups to the estimator at the end of a pipeline."""
 
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
@@ -10,11 +11,11 @@ def final_fit_params(estimator, **params):
     Parameters
     ----------
     estimator : estimator
-        A pipeline or any other estimator.
+        A pipeline, a ``TransformedTargetRegressor``, one in the other, or any other estimator.
     **params : array-like
         Parameters of ``fit``, such as ``sample_weight`` and ``groups``. None is left out, and
         so is what the ``fit`` of the last step does not accept. A search takes ``groups``,
-        which it hands to its splitter.
+        which it hands to its splitter alone.
 
     Returns
     -------
@@ -31,9 +32,12 @@ def final_fit_params(estimator, **params):
     {'ridge__sample_weight': [1]}
     """
     prefix = ""
-    while isinstance(estimator, Pipeline):
-        name, estimator = estimator.steps[-1]
-        prefix += f"{name}__"
+    while isinstance(estimator, Pipeline | TransformedTargetRegressor):
+        if isinstance(estimator, TransformedTargetRegressor):
+            estimator = estimator.regressor
+        else:
+            name, estimator = estimator.steps[-1]
+            prefix += f"{name}__"
     return {
         f"{prefix}{name}": value
         for name, value in params.items()

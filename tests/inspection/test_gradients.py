@@ -246,6 +246,11 @@ def test_nothing_is_changed(regressor, monkeypatch):
         ({"n_steps": 0}, "'n_steps'"),
         ({"n_draws": 0}, "'n_draws'"),
         ({"random_state": None}, "'random_state'"),
+        ({"noise_level": -0.1}, "'noise_level' .* 0 or more. Got -0.1"),
+        ({"noise_level": "low"}, "'noise_level' .* Got 'low'"),
+        ({"baseline": np.zeros(MAPS.shape[:0:-1])}, "'baseline' .* of the shape of a sample"),
+        ({"baseline": "mean"}, "'baseline' .* Got 'mean'"),
+        ({"baseline": np.nan}, "'baseline' .* Got nan"),
         ({"method": 3}, "'method' .*'gradient'.* Got 3"),
     ],
 )

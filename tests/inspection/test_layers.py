@@ -199,12 +199,17 @@ def test_channels_and_numbers_of_filters():
         ({"channel": 2}, "'channel' .* from 0 to 1 or 'mean', for kernels of 2 channels. Got 2"),
         ({"channel": "max"}, "'channel' .* Got 'max'"),
         ({"n_filters": 0}, "'n_filters'"),
+        ({"n_columns": 0}, "'n_columns'"),
         ({"ax": axes}, "3 filters; 'ax' holds 6"),
     ):
         with pytest.raises(ValueError, match=message):
             FilterDisplay.from_estimator(model, **parameters)
     with pytest.raises(ValueError, match=r"'kernels' .* shape \(3, 3\)"):
         FilterDisplay(np.zeros((3, 3))).plot()
+    with pytest.raises(ValueError, match=r"'n_columns' .* Got 0"):
+        FilterDisplay(np.zeros((2, 1, 3, 3, 3))).plot(n_columns=0)
+    odd = np.array([[[[np.inf, 2.0], [-3.0, np.nan]]]])
+    assert FilterDisplay(odd).plot().images_[0].get_clim() == (-3, 3)
 
 
 @pytest.mark.parametrize("dim", [1, 2, 3])

@@ -75,6 +75,9 @@ def test_odd_scores():
     for value in (np.nan, 0.5):
         display = NoiseMatrixDisplay(matrix(np.full((2, 3, 2), value))).plot()
         display.figure_.savefig(io.BytesIO())
+        if np.isnan(value):
+            assert display.texts_[1, 1].get_text().startswith("nan")
+            assert display.texts_[1, 1].get_color() == "black"
     low, high = display.image_.get_clim()
     assert low < 0.5 < high or low <= 0.5 < high
 

@@ -73,6 +73,16 @@ def test_angular_power_is_a_power_law(slope):
     assert abs(ratio - 1).max() < 6 * np.sqrt(2 / 1500)
 
 
+def test_steep_fields_are_the_longest_waves():
+    """Any slope is finite, and one pixel has nothing that varies."""
+    fields = added(PowerLawForeground(slope=400.0, random_state=0), zeros(200, 16, 18))
+    assert fields.std() == pytest.approx(1, rel=0.15)
+    power = abs(np.fft.fft2(fields)) ** 2
+    longest = power[:, 0, [1, -1]]
+    np.testing.assert_allclose(longest.sum(axis=1), power.sum(axis=(1, 2)), rtol=1e-5)
+    assert not added(PowerLawForeground(random_state=0), zeros(2, 1, 1)).any()
+
+
 def test_spectrum_is_a_power_law(maps):
     foreground = PowerLawForeground(
         3.0,

@@ -120,6 +120,19 @@ def test_predictions_are_reproducible_and_do_not_depend_on_company(data):
     assert (clean != together).all()
 
 
+def test_noise_of_steps_with_equal_seeds_is_independent():
+    """Variances add up, in training as in prediction."""
+    maps = np.random.default_rng(0).normal(size=(30, 3, 16, 18)).astype(np.float32)
+    chain = make_pipeline(*(WhiteNoise(sigma, random_state=0) for sigma in (3.0, 4.0, 12.0)))
+    lazy = chain.fit_transform(maps)
+    for noisy in (lazy, lazy.realization(1), chain.transform(maps)):
+        added = np.asarray(noisy) - maps
+        assert added.std() == pytest.approx(13, rel=5 / np.sqrt(2 * added.size))
+    first = WhiteNoise(3.0, random_state=0).fit_transform(maps)
+    np.testing.assert_array_equal(np.asarray(chain[:1].fit_transform(maps)), np.asarray(first))
+    np.testing.assert_array_equal(np.asarray(chain.fit_transform(maps)), np.asarray(lazy))
+
+
 def test_grid_over_levels(data):
     X, y = data
     search = GridSearchCV(pipeline(), {"whitenoise__sigma": [0.0, 1.0, (0.0, 50.0)]}, cv=2)

@@ -1,8 +1,11 @@
 """Scores for noise in training and in testing, against a case that can be computed."""
 
+import pickle
+
 import numpy as np
 import pytest
 from astropy import units as u
+from joblib import parallel_config
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyRegressor
@@ -17,6 +20,7 @@ from skastro.exceptions import LeakageWarning, UnitMismatchError
 from skastro.instrument import WhiteNoise
 from skastro.maps import LazyMaps, open_maps
 from skastro.model_selection import NoiseMatrix, noise_matrix
+from skastro.model_selection._noise_fits import fit_and_score
 from skastro.nets import ConvNet
 from skastro.neural_network import CNNRegressor
 from skastro.preprocessing import FieldScaler
@@ -41,6 +45,11 @@ def mean_square(maps):
 def linear(estimator=None):
     estimator = LinearRegression() if estimator is None else estimator
     return make_pipeline(FunctionTransformer(mean_square), estimator)
+
+
+def sent(value):
+    """What arrives in another process."""
+    return pickle.loads(pickle.dumps(value))
 
 
 class Recorder(RegressorMixin, BaseEstimator):
@@ -183,14 +192,19 @@ def test_seeds_and_sources():
     assert not hasattr(model[-1], "net_")
 
 
-def test_jobs():
-    """Equal bits for any number of jobs."""
+def test_jobs(monkeypatch):
+    """Equal bits for any number of jobs, which are sent what can be pickled."""
+    monkeypatch.setattr(
+        "skastro.model_selection._noise_matrix.fit_and_score",
+        lambda *given: sent(fit_and_score(*sent(given))),
+    )
     model = make_pipeline(Moments(), Ridge())
     parameters = {"train_noise": [0, (0, 1.0)], "cv": 3, "return_estimator": True}
-    one, two = (
-        noise_matrix(model, MAPS[:, :8, :9], VARIANCE, **parameters, n_jobs=n_jobs)
-        for n_jobs in (1, 2)
-    )
+    with parallel_config(backend="threading"):
+        one, two = (
+            noise_matrix(model, open_maps(MAPS[:, :8, :9]), VARIANCE, **parameters, n_jobs=n_jobs)
+            for n_jobs in (1, 2)
+        )
     np.testing.assert_array_equal(one.scores, two.scores)
     coefficients = (
         [[model[-1].coef_ for model in row] for row in matrix.estimators] for matrix in (one, two)
@@ -352,6 +366,13 @@ def test_failures():
         ({"train_noise": [3 * u.Jy], "unit": "uK"}, UnitMismatchError, "Jy"),
         ({"scoring": ["r2", "max_error"]}, TypeError, "'scoring' .* one score"),
         ({"error_score": "ignore"}, ValueError, "'error_score' .* 'raise' or a number"),
+        ({"groups": GROUPS, "cv": 0}, ValueError, "n_splits"),
+        (
+            {"groups": GROUPS, "cv": 16},
+            ValueError,
+            r"cv=16.* 16 folds, and the number of groups is 15",
+        ),
+        ({"groups": np.zeros(N, int)}, ValueError, "2 folds, and the number of groups is 1"),
         ({"groups": GROUPS[:-1]}, ValueError, "inconsistent numbers of samples"),
         ({"y": None}, ValueError, "needs targets y"),
         ({"y": VARIANCE[:-1]}, ValueError, "inconsistent numbers of samples"),

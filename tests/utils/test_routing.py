@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.model_selection import GridSearchCV
@@ -36,6 +37,14 @@ WEIGHT, GROUPS = np.arange(5.0), np.arange(5) % 2
             Pipeline([("pre", PCA()), ("model", Pipeline([("a", PCA()), ("b", Ridge())]))]),
             {"model__b__sample_weight": WEIGHT},
         ),
+        (TransformedTargetRegressor(Ridge()), {"sample_weight": WEIGHT}),
+        (TransformedTargetRegressor(), {}),
+        (
+            make_pipeline(
+                PCA(), TransformedTargetRegressor(make_pipeline(StandardScaler(), Grouped()))
+            ),
+            {"transformedtargetregressor__grouped__groups": GROUPS},
+        ),
         (make_pipeline(StandardScaler(), PCA()), {}),
         (make_pipeline(StandardScaler(), "passthrough"), {}),
     ],
@@ -52,8 +61,9 @@ def test_none_is_left_out():
 def test_weights_take_effect_through_nested_pipelines():
     rng = np.random.default_rng(0)
     X, y, weight = rng.normal(size=(30, 3)), rng.normal(size=30), rng.random(30)
-    model = make_pipeline("passthrough", make_pipeline("passthrough", LinearRegression()))
+    inner = make_pipeline("passthrough", LinearRegression())
+    model = make_pipeline("passthrough", TransformedTargetRegressor(inner))
     model.fit(X, y, **final_fit_params(model, sample_weight=weight, groups=np.arange(30)))
     wanted = LinearRegression().fit(X, y, sample_weight=weight)
-    np.testing.assert_allclose(model[-1][-1].coef_, wanted.coef_)
+    np.testing.assert_allclose(model[-1].regressor_[-1].coef_, wanted.coef_)
     assert not np.allclose(wanted.coef_, LinearRegression().fit(X, y).coef_)
