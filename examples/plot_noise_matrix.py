@@ -104,7 +104,7 @@ def main():
             [f"tested with {level}" for level in matrix.test_names],
             rows,
         )
-        NoiseMatrixDisplay.from_matrix(matrix, ax=ax, digits=4)
+        NoiseMatrixDisplay.from_matrix(matrix, ax=ax, digits=4, negate_score=True)
         ax.set_title(name, fontsize=10, pad=18)
     figure.savefig(args.output / "noise_matrix.png", dpi=150)
 

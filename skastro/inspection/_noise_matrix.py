@@ -55,7 +55,9 @@ class NoiseMatrixDisplay:
         self.matrix = matrix
 
     @classmethod
-    def from_matrix(cls, matrix, *, ax=None, digits=2, cmap="cividis", vmin=None, vmax=None):
+    def from_matrix(
+        cls, matrix, *, ax=None, digits=2, cmap="cividis", negate_score=False, vmin=None, vmax=None
+    ):
         """Draw a matrix.
 
         Parameters
@@ -68,6 +70,9 @@ class NoiseMatrixDisplay:
             Digits behind the point.
         cmap : str, default="cividis"
             Colours, those of a high score last.
+        negate_score : bool, default=False
+            Whether to draw scores with the other sign, as suits errors that a scorer has negated.
+            The colours of the best ones stay.
         vmin, vmax : float, default=None
             Range of the colours. By default that of the scores, but from no further below the
             dummy than the best score is above it: of useless models it matters little how bad
@@ -78,7 +83,9 @@ class NoiseMatrixDisplay:
         NoiseMatrixDisplay
             The display.
         """
-        return cls(matrix).plot(ax, digits=digits, cmap=cmap, vmin=vmin, vmax=vmax)
+        return cls(matrix).plot(
+            ax, digits=digits, cmap=cmap, negate_score=negate_score, vmin=vmin, vmax=vmax
+        )
 
     @classmethod
     def from_estimator(
@@ -91,6 +98,7 @@ class NoiseMatrixDisplay:
         ax=None,
         digits=2,
         cmap="cividis",
+        negate_score=False,
         vmin=None,
         vmax=None,
         **parameters,
@@ -113,6 +121,9 @@ class NoiseMatrixDisplay:
             Digits behind the point.
         cmap : str, default="cividis"
             Colours, those of a high score last.
+        negate_score : bool, default=False
+            Whether to draw scores with the other sign, as suits errors that a scorer has negated.
+            The colours of the best ones stay.
         vmin, vmax : float, default=None
             Range of the colours, see `from_matrix`.
         **parameters : object
@@ -131,9 +142,17 @@ class NoiseMatrixDisplay:
             If parameters do not fit, or all fits fail.
         """
         matrix = noise_matrix(estimator, X, y, train_noise=train_noise, **parameters)
-        return cls.from_matrix(matrix, ax=ax, digits=digits, cmap=cmap, vmin=vmin, vmax=vmax)
+        return cls.from_matrix(
+            matrix,
+            ax=ax,
+            digits=digits,
+            cmap=cmap,
+            negate_score=negate_score,
+            vmin=vmin,
+            vmax=vmax,
+        )
 
-    def plot(self, ax=None, *, digits=2, cmap="cividis", vmin=None, vmax=None):
+    def plot(self, ax=None, *, digits=2, cmap="cividis", negate_score=False, vmin=None, vmax=None):
         """Draw the heat map.
 
         Parameters
@@ -144,6 +163,9 @@ class NoiseMatrixDisplay:
             Digits behind the point.
         cmap : str, default="cividis"
             Colours, those of a high score last.
+        negate_score : bool, default=False
+            Whether to draw scores with the other sign, as suits errors that a scorer has negated.
+            The colours of the best ones stay.
         vmin, vmax : float, default=None
             Range of the colours, see `from_matrix`.
 
@@ -161,6 +183,9 @@ class NoiseMatrixDisplay:
             size = max(3.4, _CELL * n_columns + 1.3), max(2.4, _CELL * n_rows + 1.1)
             _, ax = plt.subplots(figsize=size, layout="constrained")
         low, high = _range(mean, dummy)
+        cmap = plt.get_cmap(cmap)
+        if negate_score:
+            mean, dummy, low, high, cmap = -mean, -dummy, -high, -low, cmap.reversed()
         low, high = low if vmin is None else vmin, high if vmax is None else vmax
         self.ax_, self.figure_ = ax, ax.figure
         self.image_ = ax.imshow(mean, cmap=cmap, vmin=low, vmax=high, aspect="auto")

@@ -103,3 +103,21 @@ def test_long_names():
     names = [f"radiometer of {i} hours" for i in range(3)]
     display = NoiseMatrixDisplay(NoiseMatrix(SCORES, DUMMY, ["a", "b"], names)).plot()
     assert display.ax_.get_xticklabels()[0].get_rotation() == 35
+
+
+def test_negated_scores():
+    """Errors that a scorer negated are drawn as errors, in the same colours."""
+    errors = NoiseMatrixDisplay.from_matrix(matrix(), negate_score=True, vmin=-9.0, vmax=1.0)
+    np.testing.assert_allclose(errors.image_.get_array(), -MEAN)
+    assert errors.texts_[0, 0].get_text().startswith("\N{MINUS SIGN}0.90")
+    assert errors.texts_[0, 2].get_text().startswith("9.00")
+    assert "0.20 \N{PLUS-MINUS SIGN} 0.08" in errors.dummy_text_.get_text()
+    same = NoiseMatrixDisplay.from_matrix(matrix())
+    free = NoiseMatrixDisplay.from_matrix(matrix(), negate_score=True)
+    for display in (same, free):
+        display.figure_.canvas.draw()
+    np.testing.assert_allclose(
+        same.image_.to_rgba(same.image_.get_array()),
+        free.image_.to_rgba(free.image_.get_array()),
+        atol=0.02,
+    )
