@@ -1,6 +1,5 @@
 """Cubes of line intensity that limlam_mocker saved."""
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -125,25 +124,30 @@ def _read(path):
         with path.open("rb") as stream, NpzFile(stream, allow_pickle=False) as file:
             names = [name for name in (*wanted, *_OPTIONAL) if name in file.files]
             content = {name: file[name] for name in names}
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise DatasetFormatError(f"{_OWNER} cannot read '{path}': {error}") from error
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise DatasetFormatError(f"{_OWNER} cannot read '{path}': {reason}") from error
     missing = [name for name in wanted if name not in content]
     if missing:
         raise DatasetFormatError(
             f"'{path}' has no {missing}. {_OWNER} reads files that limlam_mocker's save_maps wrote."
         )
-    numbers = all(content[name].dtype.kind in "iuf" for name in wanted)
+    # An entry that is no array is read as bytes.
+    numbers = all(getattr(one, "dtype", np.dtype("S")).kind in "iuf" for one in content.values())
     if not numbers or content["fov_x"].ndim or content["fov_y"].ndim:
-        raise DatasetFormatError(f"'{path}' must hold numbers as {list(wanted)}, one each of fov.")
+        raise DatasetFormatError(f"'{path}' must hold numbers as {names}, one each of fov.")
     shape = tuple(content[name].size for name in _AXES)
     if content[_CUBE].shape != shape or any(content[name].ndim != 1 for name in _AXES):
         raise DatasetFormatError(
             f"'{path}' has a cube of shape {content[_CUBE].shape}, but {shape} right ascensions, "
             "declinations and frequencies."
         )
+    with np.errstate(over="ignore"):
+        content[_CUBE] = content[_CUBE].astype(np.float32).transpose(2, 0, 1)
     if not np.isfinite(content[_CUBE]).all():
-        raise DatasetFormatError(f"'{path}' holds NaN or infinities in {_CUBE!r}. Make it anew.")
-    content[_CUBE] = content[_CUBE].transpose(2, 0, 1)
+        raise DatasetFormatError(
+            f"'{path}' holds NaN, infinities or values beyond float32 in {_CUBE!r}. Make it anew."
+        )
     return content
 
 

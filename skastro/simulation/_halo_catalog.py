@@ -13,13 +13,15 @@ from ._halo_cosmology import HaloCosmology, check_cosmology
 from ._halo_files import ARRAYS, CENTER, COSMOLOGY, read_halo_file, write_halo_file
 from ._vector_math import evaluate
 
+_DERIVED = ("chi", "ra", "dec")
+
 
 class HaloCatalog:
     """Dark matter haloes of a light cone, as an observer at the origin sees them.
 
-    A catalogue does not change: its arrays are read-only, and each method that alters haloes
-    returns a new catalogue. Every one of them keeps `group`, so that maps of one simulation can be
-    kept on one side of a split.
+    A catalogue does not change: its arrays are read-only, also after pickling and copying, and each
+    method that alters haloes returns a new catalogue. Every one of them keeps `group`, so that maps
+    of one simulation can be kept on one side of a split.
 
     Parameters
     ----------
@@ -68,7 +70,8 @@ class HaloCatalog:
     Notes
     -----
     Arrays of float32 and float64 stay what they are, those of other numbers become float64.
-    float32 arrays give right ascensions, declinations and distances of float32.
+    float32 arrays give right ascensions, declinations and distances of float32. Arrays given are
+    copied where their type or layout differs, else shared: do not write to them afterwards.
 
     Examples
     --------
@@ -123,6 +126,12 @@ class HaloCatalog:
         catalog._set(**(values | others))
         return catalog
 
+    def __getstate__(self):
+        return {name: value for name, value in vars(self).items() if name not in _DERIVED}
+
+    def __setstate__(self, state):
+        self._set(**state)
+
     @cached_property
     def chi(self):
         """Comoving distances, in Mpc, ndarray of shape (n_haloes,)."""
@@ -130,7 +139,7 @@ class HaloCatalog:
         squares = x**2
         squares += y**2
         squares += z**2
-        return np.sqrt(squares, out=squares)
+        return _frozen(np.sqrt(squares, out=squares))
 
     @cached_property
     def ra(self):
@@ -289,7 +298,8 @@ class HaloCatalog:
             The file.
         group : int, str or None, default=None
             Which simulation the haloes are from. None takes what :meth:`write` noted in the
-            file, or the name of the file without its ending.
+            file, or the name of the file without its ending: files of one name in several folders
+            then count as one simulation, so give each a group if they are not.
 
         Returns
         -------
@@ -369,7 +379,7 @@ def _degrees(angles, center):
     angles *= 180.0
     angles /= np.pi
     angles -= center
-    return angles
+    return _frozen(angles)
 
 
 def _turn(vectors, first, k):

@@ -3,6 +3,7 @@
 import os
 import pickle
 import pickletools
+import sys
 import uuid
 import zipfile
 from io import BytesIO
@@ -23,6 +24,7 @@ COSMOLOGY = {
 CENTER = ("cen_x_fov", "cen_y_fov")
 _HEADER = "cosmo_header"
 _HEADER_BYTES = 65536
+_LARGEST = sys.float_info.max
 _PIECE = 2**18
 _NUMBERS = {f"{kind}{size}" for kind in "iuf" for size in (1, 2, 4, 8)} - {"f1"}
 
@@ -191,13 +193,17 @@ def _unpickle(stream, dtype, shape, n_bytes):
 def _numbers(header):
     missing = [name for name in COSMOLOGY if name not in header]
     if missing:
-        raise _HeaderError(f"its header {_HEADER!r} lacks {missing} and holds {list(header)}")
+        held = [name for name in header if isinstance(name, str)]
+        raise _HeaderError(f"its header {_HEADER!r} lacks {missing} and holds {held}")
     numbers = {name: header[name] for name in COSMOLOGY}
     numbers |= {name: header.get(name, 0.0) for name in CENTER}
     for name, value in numbers.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not is_number or (isinstance(value, int) and abs(value) > _LARGEST):
+            # Lists within lists can have a repr that does not end.
+            given = repr(value) if isinstance(value, str | None) else f"a {type(value).__name__}"
             raise _HeaderError(
-                f"its header {_HEADER!r} holds {value!r} for {name!r} in place of a number"
+                f"its header {_HEADER!r} holds {given} for {name!r} in place of a number"
             )
     return {name: float(value) for name, value in numbers.items()}
 

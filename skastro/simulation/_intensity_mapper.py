@@ -9,7 +9,7 @@ from astropy.cosmology import FLRW, LambdaCDM
 from ..datasets._checks import check_choice, message
 from ._bins import Bins
 from ._halo_cosmology import check_cosmology
-from ._luminosity_base import LuminosityModel
+from ._luminosity_base import LuminosityModel, check_line
 from ._spectral_lines import in_unit, rest_frequency
 
 _OWNER = "IntensityMapper"
@@ -216,11 +216,12 @@ class IntensityMapper:
         ------
         ValueError
             If there is not one luminosity for each halo, those in the cube are negative, NaN or
-            infinite, or `dtype` is another.
+            infinite, the model is of another line than the mapper, or `dtype` is another.
         """
         if np.dtype(dtype) not in (np.float64, np.float32):
             raise ValueError(message(_OWNER, "dtype", "float64 or float32", dtype))
         if isinstance(luminosity, LuminosityModel):
+            check_line(_OWNER, luminosity, self.rest_frequency)
             luminosity = luminosity.luminosity(catalog, random_state)
         elif callable(luminosity):
             luminosity = luminosity(catalog)
@@ -270,9 +271,8 @@ class IntensityMapper:
             per_luminosity /= np.square(chi, dtype=np.float64)
             if self.units == "Jy/sr":
                 per_luminosity *= nu**2
-            return (channel * n_ra + columns.numbers(ra)) * n_dec + rows.numbers(
-                dec
-            ), per_luminosity
+            voxel = (channel * n_ra + columns.numbers(ra)) * n_dec + rows.numbers(dec)
+            return voxel, per_luminosity
 
         return place
 
@@ -295,9 +295,10 @@ class IntensityMapper:
         TypeError
             If `cosmology` is something else.
         """
-        distances = self._distances(cosmology)
-        across = np.deg2rad(self.fov) * distances.mean()
-        return (float(np.ptp(distances)), float(across[0]), float(across[1]))
+        cosmology, redshifts = _astropy_cosmology(cosmology), self._edge_redshifts()
+        depth = np.ptp(cosmology.comoving_distance(redshifts).to_value(units.Mpc))
+        across = cosmology.comoving_transverse_distance(redshifts).to_value(units.Mpc).mean()
+        return (float(depth), *(np.deg2rad(self.fov) * across).tolist())
 
     def volume(self, cosmology):
         """Comoving volume that the cube sees.
@@ -317,17 +318,20 @@ class IntensityMapper:
         TypeError
             If `cosmology` is something else.
         """
-        distances = self._distances(cosmology)
+        cosmology, redshifts = _astropy_cosmology(cosmology), self._edge_redshifts()
+        spheres = cosmology.comoving_volume(redshifts).to_value(units.Mpc**3)
         solid_angle = np.deg2rad(self.fov[0]) * 2 * np.sin(np.deg2rad(self.fov[1] / 2))
-        return float(solid_angle * (distances.max() ** 3 - distances.min() ** 3) / 3)
+        return float(solid_angle / (4 * np.pi) * np.ptp(spheres))
 
-    def _distances(self, cosmology):
-        """Comoving distances of the edges of the channels in Mpc."""
-        redshifts = self.rest_frequency / self.frequencies - 1
-        if not isinstance(cosmology, FLRW):
-            own = check_cosmology(_OWNER, cosmology)
-            cosmology = LambdaCDM(H0=100 * own.h, Om0=own.omega_m, Ode0=own.omega_l)
-        return cosmology.comoving_distance(redshifts).to_value(units.Mpc)
+    def _edge_redshifts(self):
+        return self.rest_frequency / self.frequencies - 1
+
+
+def _astropy_cosmology(cosmology):
+    if isinstance(cosmology, FLRW):
+        return cosmology
+    own = check_cosmology(_OWNER, cosmology)
+    return LambdaCDM(H0=100 * own.h, Om0=own.omega_m, Ode0=own.omega_l)
 
 
 def _pair_of_degrees(fov):
@@ -353,7 +357,7 @@ def _checked_edges(frequencies, highest):
         "at least two rising or falling edges of channels, in GHz or a Quantity, positive and "
         f"not above the rest frequency of {highest:g} GHz"
     )
-    edges = in_unit(_OWNER, "frequencies", frequencies, units.GHz, allowed).copy()
+    edges = in_unit(_OWNER, "frequencies", frequencies, units.GHz, allowed)
     if edges.ndim != 1 or edges.size < 2 or edges.min() <= 0 or edges.max() > highest:
         raise ValueError(message(_OWNER, "frequencies", allowed, frequencies))
     steps = np.diff(edges)

@@ -1,5 +1,6 @@
 """Mock line-intensity maps with the luminosity functions behind them."""
 
+import os
 from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from pathlib import Path
@@ -14,11 +15,13 @@ from ._checks import check_count, seed_entropy
 from ._halo_catalog import HaloCatalog
 from ._halo_lightcone import make_halo_lightcone
 from ._intensity_mapper import IntensityMapper
-from ._luminosity_base import LuminosityModel
+from ._luminosity_base import LuminosityModel, check_line
 from ._luminosity_function import LUMINOSITY_EDGES, luminosity_function
 from ._luminosity_star_formation import Li16
 
 _OWNER = "make_line_intensity_maps"
+_MOST_DRAWS = 100
+_LARGEST = np.finfo(np.float32).max
 _DESCR = Path(__file__).parent / "descr" / "line_intensity_maps.rst"
 
 
@@ -26,7 +29,7 @@ def make_line_intensity_maps(
     catalogs=1,
     *,
     model=None,
-    priors="published",
+    priors=0.1,
     n_draws=1,
     mapper=None,
     edges=None,
@@ -45,11 +48,14 @@ def make_line_intensity_maps(
     model : LuminosityModel, callable or sequence of them, default=None
         What gives haloes their luminosities; a function takes a `HaloCatalog` and returns
         luminosities in Lsun. Of several, each map is made by one that is drawn. None is `Li16`.
-    priors : "published", None, float or mapping, default="published"
-        What the parameters of a model are drawn from for each map: the priors of its paper; None
-        leaves them as they are; a number w takes ``model.priors_about(w)``, about the values of
-        the model itself; a mapping has distributions of scipy.stats by the names of the
-        parameters. Functions and models without priors stay as they are.
+    priors : None, float, "published" or mapping, default=0.1
+        What the parameters of a model are drawn from for each map: a number w takes
+        ``model.priors_about(w)``, about the values of the model itself; None leaves them as they
+        are; "published" takes ``model.priors``; a mapping has distributions of scipy.stats by
+        the names of the parameters, of which each model takes those that it has. Functions and
+        models without priors stay as they are. Maps from published priors spread over many
+        orders of magnitude, and most are unlike the sky. Parameters whose map float32 cannot
+        hold are drawn again.
     n_draws : int, default=1
         Maps of each catalogue, of other luminosities each.
     mapper : IntensityMapper, default=None
@@ -76,8 +82,9 @@ def make_line_intensity_maps(
         target, counts : ndarray of float64, of shape (n_maps, n_bins)
             Haloes of the field and the band, in each bin of luminosity.
         groups : ndarray of shape (n_maps,)
-            Group of the catalogue that a map is of. Split by these: all maps of a catalogue show
-            the same haloes.
+            Group of the catalogue that a map is of; 0 where there is one catalogue without. Split
+            by these: all maps of a catalogue show the same haloes. Files that note no group
+            have their names as groups, and are one simulation where these are equal.
         model : ndarray of str, of shape (n_maps,)
             Name of the model of each map.
         parameters : list of dict
@@ -104,8 +111,9 @@ def make_line_intensity_maps(
     ImportError
         If light cones are to be made and colossus is not installed.
     ValueError
-        If a parameter has none of its allowed values, catalogues are not of one cosmology, or
-        have haloes neither in the field nor in the band.
+        If a parameter has none of its allowed values, a model is of another line than the mapper,
+        catalogues are not of one cosmology, one of several has no group, one has no halo in
+        the field and the band, or no parameters were found whose map float32 can hold.
     TypeError
         If a parameter has the wrong type.
 
@@ -120,7 +128,7 @@ def make_line_intensity_maps(
     >>> from skastro.simulation import IntensityMapper, make_line_intensity_maps
     >>> mapper = IntensityMapper(0.3, 16, np.linspace(34, 32, 5))
     >>> data = make_line_intensity_maps(
-    ...     2, n_draws=3, priors=0.1, mapper=mapper, min_mass=1e12, random_state=0
+    ...     2, n_draws=3, mapper=mapper, min_mass=1e12, random_state=0
     ... )
     >>> data.maps.shape, data.counts.shape
     ((6, 4, 16, 16), (6, 49))
@@ -128,12 +136,14 @@ def make_line_intensity_maps(
     2
     """
     models = _checked_models(model)
-    priors = _checked_priors(priors)
+    _check_priors(priors, models)
     check_count(_OWNER, "n_draws", n_draws, 1)
     if mapper is None:
         mapper = IntensityMapper(1.4, 64, np.linspace(34, 26, 11))
     elif not isinstance(mapper, IntensityMapper):
         raise TypeError(message(_OWNER, "mapper", "an IntensityMapper or None", mapper))
+    for one in models:
+        check_line(_OWNER, one, mapper.rest_frequency)
     entropy = seed_entropy(_OWNER, random_state)
     edges = np.array(LUMINOSITY_EDGES if edges is None else edges, dtype=np.float64)
     luminosity_function([], edges)
@@ -150,12 +160,21 @@ def make_line_intensity_maps(
             message(_OWNER, "catalogs", "of one cosmology", sorted(map(str, cosmologies)))
         )
     cosmology = cosmologies.pop()
+    groups = [field.group for field in fields]
+    if None in groups:
+        if len(groups) > 1:
+            allowed = (
+                "catalogues that each have a group, as HaloCatalog(..., group=...) gives it, "
+                "for splits that keep each simulation whole"
+            )
+            raise ValueError(message(_OWNER, "catalogs", allowed, groups))
+        groups = [0]
     counts = np.concatenate([field.counts for field in fields])
     return Bunch(
         maps=np.concatenate([field.maps for field in fields]),
         target=counts.copy(),
         counts=counts,
-        groups=np.repeat(np.array([field.group for field in fields]), int(n_draws)),
+        groups=np.repeat(np.array(groups), int(n_draws)),
         model=np.concatenate([field.model for field in fields]),
         parameters=[drawn for field in fields for drawn in field.parameters],
         luminosity_edges=edges,
@@ -172,19 +191,39 @@ def make_line_intensity_maps(
 def _checked_models(model):
     models = [Li16()] if model is None else model
     models = list(models) if isinstance(models, (list, tuple)) else [models]
-    if not models or not all(isinstance(one, LuminosityModel) or callable(one) for one in models):
-        allowed = "a LuminosityModel, a function of a catalogue, or a sequence of them"
+    are_models = [
+        isinstance(one, LuminosityModel) or (callable(one) and not isinstance(one, type))
+        for one in models
+    ]
+    if not models or not all(are_models):
+        allowed = (
+            "a LuminosityModel (an object such as Li16(), no class), a function of a catalogue, or "
+            "a list or tuple of them"
+        )
         raise TypeError(message(_OWNER, "model", allowed, model))
     return models
 
 
-def _checked_priors(priors):
+def _check_priors(priors, models):
     is_width = isinstance(priors, Real) and not isinstance(priors, bool) and 0 < priors < np.inf
     named = isinstance(priors, str) and priors == "published"
     if not (priors is None or named or is_width or isinstance(priors, Mapping)):
-        allowed = "'published', None, a number above 0 or a mapping of distributions"
+        allowed = "None, a number above 0, 'published' or a mapping of distributions"
         raise ValueError(message(_OWNER, "priors", allowed, priors))
-    return priors
+    if isinstance(priors, Mapping):
+        known = {
+            name
+            for model in models
+            if isinstance(model, LuminosityModel)
+            for name in model.get_params(deep=False)
+        }
+        if not priors or set(priors) - known:
+            allowed = f"a mapping of distributions for some of the parameters {sorted(known)}"
+            raise ValueError(message(_OWNER, "priors", allowed, dict(priors)))
+
+
+class _LightCone(dict):
+    """Parameters of a light cone to be made."""
 
 
 def _sources(catalogs, mapper, entropy, min_mass, cosmology):
@@ -198,8 +237,8 @@ def _sources(catalogs, mapper, entropy, min_mass, cosmology):
             "cosmology": cosmology,
         }
         seeds = np.random.SeedSequence([entropy, 0]).generate_state(int(catalogs), np.uint32)
-        return [shared | {"random_state": int(seed)} for seed in seeds]
-    if isinstance(catalogs, (HaloCatalog, str, Path)):
+        return [_LightCone(shared, random_state=int(seed)) for seed in seeds]
+    if isinstance(catalogs, (HaloCatalog, str, os.PathLike)):
         return [catalogs]
     if not isinstance(catalogs, Iterable):
         allowed = "a number of light cones, a HaloCatalog, a path, or an iterable of these"
@@ -210,35 +249,35 @@ def _sources(catalogs, mapper, entropy, min_mass, cosmology):
 def _draw_maps(source, models, priors, n_draws, mapper, edges, key):
     """Maps of one catalogue."""
     catalog = source
-    if isinstance(source, Mapping):
+    if isinstance(source, _LightCone):
         catalog = make_halo_lightcone(**source)
-    elif not isinstance(source, HaloCatalog):
+    elif isinstance(source, (str, os.PathLike)):
         catalog = HaloCatalog.read(source)
+    elif not isinstance(source, HaloCatalog):
+        raise TypeError(message(_OWNER, "catalogs", "of HaloCatalogs and paths", source))
     inside = np.flatnonzero(mapper.contains(catalog))
     # In this order the scatter needs no sort of its own.
     catalog = catalog.select(inside[np.argsort(catalog.M[inside])[::-1]])
     if not len(catalog):
         raise ValueError(
             f"{_OWNER} finds no halo of catalogue {catalog.group!r} in the field of {mapper.fov} "
-            f"degrees at redshifts {mapper.redshift_range}. Give a catalogue of that place, or "
-            f"another 'mapper'."
+            f"degrees at redshifts {mapper.redshift_range}. Give a catalogue of that place, "
+            "another 'mapper', or a lower 'min_mass'."
         )
     rng = np.random.default_rng([*key, 1])
     maps = np.empty((n_draws, *mapper.shape), dtype=np.float32)
     counts = np.empty((n_draws, edges.size - 1))
     names, parameters = [], []
     for i in range(n_draws):
-        model = _drawn(models[rng.integers(len(models))], priors, rng)
+        model = models[rng.integers(len(models))]
+        model, luminosity, maps[i] = _one_map(model, priors, catalog, mapper, rng)
+        counts[i] = luminosity_function(luminosity, edges)
         if isinstance(model, LuminosityModel):
-            luminosity = model.luminosity(catalog, rng)
             names.append(type(model).__name__)
             parameters.append(model.get_params(deep=False))
         else:
-            luminosity = model(catalog)
             names.append(getattr(model, "__name__", type(model).__name__))
             parameters.append({})
-        maps[i] = mapper.make_cube(catalog, luminosity)
-        counts[i] = luminosity_function(luminosity, edges)
     return Bunch(
         maps=maps,
         counts=counts,
@@ -249,11 +288,35 @@ def _draw_maps(source, models, priors, n_draws, mapper, edges, key):
     )
 
 
+def _one_map(model, priors, catalog, mapper, rng):
+    """The model with its parameters drawn, its luminosities, and a cube that float32 can hold."""
+    for _ in range(_MOST_DRAWS):
+        drawn = _drawn(model, priors, rng)
+        if isinstance(drawn, LuminosityModel):
+            luminosity = drawn.luminosity(catalog, rng)
+        else:
+            luminosity = drawn(catalog)
+        if drawn is model or np.isfinite(luminosity).all():
+            cube = mapper.make_cube(catalog, luminosity)
+            if cube.max() <= _LARGEST:
+                return drawn, luminosity, cube
+        if drawn is model:
+            break
+    raise ValueError(
+        f"{_OWNER} makes maps of float32, and those of {drawn!r} are beyond {_LARGEST:.1e} "
+        f"{mapper.units}. Give other parameters of 'model', or narrower 'priors' such as 0.1."
+    )
+
+
 def _drawn(model, priors, rng):
     """The model, or one with other parameters."""
     if priors is None or not isinstance(model, LuminosityModel):
         return model
     if isinstance(priors, Mapping):
-        return model.draw(rng, priors)
-    distributions = model.priors if isinstance(priors, str) else model.priors_about(float(priors))
+        own = model.get_params(deep=False)
+        distributions = {name: prior for name, prior in priors.items() if name in own}
+    elif isinstance(priors, str):
+        distributions = model.priors
+    else:
+        distributions = model.priors_about(float(priors))
     return model.draw(rng, distributions) if distributions else model

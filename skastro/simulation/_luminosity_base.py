@@ -49,9 +49,9 @@ class LuminosityModel(ABC, BaseEstimator):
         Returns
         -------
         dict of str to scipy.stats distribution
-            Frozen distributions by the names of the parameters, as in the paper of the model,
-            whatever the values of this object; empty where it gives none. A Gaussian whose
-            parameter must be positive is cut off at zero.
+            Frozen distributions by the names of the parameters, those that the documentation of
+            the model names, whatever the values of this object; empty where it names none. A
+            Gaussian whose parameter must be positive is cut off at zero.
         """
         return {name: _gaussian(*prior) for name, prior in self._priors.items()}
 
@@ -110,15 +110,21 @@ class LuminosityModel(ABC, BaseEstimator):
         Raises
         ------
         ValueError
-            If there are no priors, or one is of no parameter of this model.
+            If there are no priors, or one is no distribution or of no parameter of this model.
         """
         own = self.get_params(deep=False)
         priors = self.priors if priors is None else priors
-        if not priors or set(priors) - set(own):
-            owner = f"{type(self).__name__}.draw"
-            allowed = f"a dict of distributions for some of the parameters {sorted(own)}"
-            raise ValueError(message(owner, "priors", allowed, sorted(priors)))
-        generator = scatter_seeds(f"{type(self).__name__}.draw", random_state, 1)[0]
+        owner = f"{type(self).__name__}.draw"
+        are_drawn = all(hasattr(prior, "rvs") for prior in priors.values())
+        if not priors or set(priors) - set(own) or not are_drawn:
+            allowed = (
+                f"a dict of distributions of scipy.stats for some of the parameters {sorted(own)}"
+            )
+            raise ValueError(message(owner, "priors", allowed, priors))
+        generator = scatter_seeds(owner, random_state, 1)[0]
+        if not isinstance(random_state, np.random.Generator):
+            # A stream apart from that of the scatter by the same seed.
+            generator = generator.spawn(1)[0]
         drawn = {name: float(priors[name].rvs(random_state=generator)) for name in sorted(priors)}
         return clone(self).set_params(**drawn)
 
@@ -128,7 +134,7 @@ class LuminosityModel(ABC, BaseEstimator):
         Parameters
         ----------
         catalog : HaloCatalog
-            Haloes, of which ``M`` [Msun] and ``zhalo`` are read.
+            Haloes, of which ``M`` [Msun] and ``zhalo`` are read; any object with the two will do.
         random_state : int, RandomState, Generator, None or sequence, default=None
             Seed of the scatter. Equal seeds give equal draws to the haloes of each rank
             in mass, so that a cut in mass does not change those of heavier haloes. A sequence
@@ -144,7 +150,8 @@ class LuminosityModel(ABC, BaseEstimator):
         InvalidParameterError
             If a parameter is out of its range.
         ValueError
-            If there is no such line, or `random_state` is no seed.
+            If there is no such line, `random_state` is no seed, masses are not positive and finite,
+            or redshifts not finite and above -1.
 
         Notes
         -----
@@ -154,6 +161,7 @@ class LuminosityModel(ABC, BaseEstimator):
         self._validate_params()
         mass = np.asarray(catalog.M, dtype=np.float64)
         redshift = np.asarray(catalog.zhalo, dtype=np.float64)
+        _check_haloes(type(self).__name__, mass, redshift)
         scatters = self._scatters()
         generators = scatter_seeds(type(self).__name__, random_state, len(scatters))
         logs = self._log_luminosity(mass, redshift)
@@ -174,6 +182,50 @@ class LuminosityModel(ABC, BaseEstimator):
         if self.conversion is None:
             return np.log(solar_luminosity_per_prime(frequency))
         return np.log(self.conversion)
+
+
+def check_line(owner, model, frequency):
+    """Raise if a model makes luminosities of another line than the one to be mapped.
+
+    Parameters
+    ----------
+    owner : str
+        Class or function to name in errors.
+    model : LuminosityModel or object
+        The model. One without a line, or with a conversion of its own, is of any line.
+    frequency : float
+        Rest frequency of the line to be mapped, in GHz.
+
+    Raises
+    ------
+    ValueError
+        If the rest frequencies differ by more than a thousandth.
+    """
+    line = getattr(model, "line", None)
+    if not isinstance(model, LuminosityModel) or line is None:
+        return
+    is_converted = getattr(model, "conversion", None) is None
+    own = rest_frequency(type(model).__name__, line)
+    if is_converted and abs(own / frequency - 1) > 1e-3:
+        allowed = (
+            f"of the line of the mapper, at rest at {frequency:g} GHz; this one is at {own:g} GHz, "
+            "which parameter 'line' changes"
+        )
+        raise ValueError(message(owner, "luminosity", allowed, model))
+
+
+def _check_haloes(owner, mass, redshift):
+    if mass.ndim != 1 or mass.shape != redshift.shape:
+        allowed = "haloes with M and zhalo of one shape (n,)"
+        raise ValueError(message(owner, "catalog", allowed, (mass.shape, redshift.shape)))
+    if not mass.size:
+        return
+    if not (mass.min() > 0 and mass.max() < np.inf):
+        allowed = "haloes with positive and finite M, in Msun"
+        raise ValueError(message(owner, "catalog", allowed, mass))
+    if not (redshift.min() > -1 and redshift.max() < np.inf):
+        allowed = "haloes with finite zhalo above -1"
+        raise ValueError(message(owner, "catalog", allowed, redshift))
 
 
 def _gaussian(mean, deviation, low):

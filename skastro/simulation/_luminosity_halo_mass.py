@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..datasets._checks import message
 from ._luminosity_base import FINITE, LINE, NON_NEGATIVE, POSITIVE, LuminosityModel
 from ._vector_math import evaluate
 
@@ -72,9 +73,16 @@ class Padmanabhan18(LuminosityModel):
     sigma : float, default=0.0
         Scatter in dex, of which the paper has none.
     line : str, float or Quantity, default="CO(1-0)"
-        Line, by its name or rest frequency, in GHz where it is a number.
+        Line, by its name or rest frequency, in GHz where it is a number. That of another line
+        has the same luminosity in K km/s pc^2, as of thermalized gas.
     conversion : float, default=None
         Luminosity in Lsun of 1 K km/s pc^2. None takes ``8 pi k nu^3 / c^3``: 4.907e-5 for CO(1-0).
+
+    Notes
+    -----
+    `priors` are independent Gaussians about the fit, with about half of each value as the standard
+    deviation of those at redshift 0 and more for the evolution. They stand for the uncertainty of
+    the fit, and are no substitute for the errors that the paper states.
 
     References
     ----------
@@ -139,7 +147,11 @@ class Padmanabhan18(LuminosityModel):
         log_ratio = log_mass - np.log(self.m10) - np.log(10) * self.m11 * evolution
         low = evaluate("exp", -(self.b10 + self.b11 * evolution) * log_ratio)
         high = evaluate("exp", (self.y10 + self.y11 * evolution) * log_ratio)
-        per_mass = 2 * (self.n10 + self.n11 * evolution) / (low + high)
+        normalization = self.n10 + self.n11 * evolution
+        if normalization.size and normalization.min() < 0:
+            allowed = "such that n10 + n11 z / (1 + z) is at least 0 for all haloes"
+            raise ValueError(message(type(self).__name__, "n11", allowed, self.n11))
+        per_mass = 2 * normalization / (low + high)
         return self._log_factor() + log_mass + evaluate("log", per_mass)
 
 
@@ -168,7 +180,8 @@ class Chung22(LuminosityModel):
     sigma : float, default=0.42
         Scatter in dex.
     line : str, float or Quantity, default="CO(1-0)"
-        Line, by its name or rest frequency, in GHz where it is a number.
+        Line, by its name or rest frequency, in GHz where it is a number. That of another line
+        has the same luminosity in K km/s pc^2, as of thermalized gas.
     conversion : float, default=None
         Luminosity in Lsun of 1 K km/s pc^2. None takes ``8 pi k nu^3 / c^3``: 4.907e-5 for CO(1-0).
 

@@ -14,8 +14,8 @@ class _StarFormationModel(LuminosityModel):
     def _log_rate(self, mass, redshift):
         """Natural logarithms of mean star-formation rates in Msun / yr."""
         relation = star_formation_rate if self.sfr is None else self.sfr
-        rate = relation(mass, redshift)
-        if getattr(rate, "shape", None) != mass.shape or (rate.size and not rate.min() >= 0):
+        rate = np.asarray(relation(mass, redshift), dtype=np.float64)
+        if rate.shape != mass.shape or (rate.size and not rate.min() >= 0):
             allowed = f"a function of masses and redshifts to rates >= 0 of shape {mass.shape}"
             raise ValueError(message(type(self).__name__, "sfr", allowed, self.sfr))
         return evaluate("log", rate)
@@ -33,7 +33,7 @@ class Li16(_StarFormationModel):
         \frac{\mathrm{SFR}}{M_\odot\,\mathrm{yr}^{-1}}, \qquad
         \log_{10} L_\mathrm{IR} = \alpha \log_{10} L'_\mathrm{CO} + \beta
 
-    Both scatters keep the mean.
+    Each scatter keeps the mean of the quantity that it scatters.
 
     Parameters
     ----------
@@ -49,7 +49,8 @@ class Li16(_StarFormationModel):
         Mean star-formation rates ``sfr(M, z)`` in Msun / yr, such as an `SFRTable`. None takes
         `star_formation_rate`.
     line : str, float or Quantity, default="CO(1-0)"
-        Line, by its name or rest frequency, in GHz where it is a number.
+        Line, by its name or rest frequency, in GHz where it is a number. That of another line
+        has the same luminosity in K km/s pc^2, as of thermalized gas; `beta` can hold the ratio.
     conversion : float, default=None
         Luminosity in Lsun of 1 K km/s pc^2. None takes ``8 pi k nu^3 / c^3``: 4.907e-5 for CO(1-0).
 
@@ -164,12 +165,14 @@ class Silva15(_StarFormationModel):
     """
 
     _parameter_constraints = {
-        "a": FINITE,
+        "a": POSITIVE,
         "b": FINITE,
         "sigma_sfr": NON_NEGATIVE,
         "sigma_line": NON_NEGATIVE,
         "sfr": [callable, None],
     }
+
+    line = "[CII]"
 
     def __init__(self, a=0.8475, b=7.2203, sigma_sfr=0.0, sigma_line=0.0, sfr=None):
         self.a = a

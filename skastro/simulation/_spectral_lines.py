@@ -57,9 +57,12 @@ def in_unit(owner, parameter, value, unit, allowed):
         except units.UnitConversionError:
             raise ValueError(message(owner, parameter, allowed, value)) from None
     try:
-        values = np.asarray(value, dtype=np.float64)
+        values = np.asarray(value)
     except (TypeError, ValueError):
         raise TypeError(message(owner, parameter, allowed, value)) from None
+    if values.dtype.kind not in "iuf":
+        raise TypeError(message(owner, parameter, allowed, value))
+    values = values.astype(np.float64)
     if not np.isfinite(values).all():
         raise ValueError(message(owner, parameter, allowed, value))
     return values

@@ -5,9 +5,8 @@ from functools import cache
 import numpy as np
 from astropy import units
 
-from skastro.exceptions import DatasetFormatError, DatasetNotFoundError
-
 from ..datasets._checks import check_path
+from ..exceptions import DatasetFormatError, DatasetNotFoundError
 from ._bins import Bins
 from ._vector_math import evaluate
 

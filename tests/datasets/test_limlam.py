@@ -1,5 +1,7 @@
 """Cubes that limlam_mocker saved."""
 
+import zipfile
+
 import numpy as np
 import pytest
 from astropy import units
@@ -86,11 +88,39 @@ def test_maps_of_the_original(data_dir):
         ({"map_cube": np.full((7, 8, 9), "x")}, "numbers"),
         ({"map_frequencies": np.array([{}], dtype=object)}, "cannot read"),
         ({"fov_x": np.ones(2)}, "fov"),
+        ({"map_cube": np.full((7, 8, 9), 1e39)}, "beyond float32"),
+        ({"L_edges": np.array(["a", "b"])}, "numbers"),
     ],
 )
 def test_bad_files(save, change, match):
     with pytest.raises(DatasetFormatError, match=match):
         load_limlam(save("bad", **change))
+
+
+def test_damaged_files(save):
+    """Wherever a byte is changed, the cubes are whole or the error is ours."""
+    path = save("whole")
+    with np.load(path) as file:
+        np.savez_compressed(path, **file)
+    data, usual = path.read_bytes(), load_limlam(path).maps
+    refused = 0
+    for place in range(0, len(data), 97):
+        damaged = bytearray(data)
+        damaged[place] ^= 0xFF
+        path.write_bytes(damaged)
+        try:
+            assert_array_equal(load_limlam(path).maps, usual)
+        except DatasetFormatError:
+            refused += 1
+    assert refused > 5
+
+
+def test_entry_that_is_no_array(save):
+    path = save("text", fov_x=None)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("fov_x", "wide")
+    with pytest.raises(DatasetFormatError, match="must hold numbers"):
+        load_limlam(path)
 
 
 @pytest.mark.parametrize(

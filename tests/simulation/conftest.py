@@ -30,6 +30,17 @@ def haloes():
 
 
 @pytest.fixture
+def colossus():
+    """A cosmology of colossus of the default parameters, made apart from that of the library."""
+    from colossus.cosmology import cosmology
+
+    before = cosmology.current_cosmo
+    parameters = {"H0": 70, "Om0": 0.286, "Ob0": 0.047, "sigma8": 0.82, "ns": 0.96}
+    yield cosmology.setCosmology("check", flat=True, relspecies=False, persistence="", **parameters)
+    cosmology.setCurrent(before)
+
+
+@pytest.fixture
 def limlam(data_dir):
     """Read a map of limlam_mocker: what it holds, the mapper of its shape, and its haloes."""
     folder = data_dir / "lim"

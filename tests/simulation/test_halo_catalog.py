@@ -1,3 +1,4 @@
+import copy
 import pickle
 
 import numpy as np
@@ -136,7 +137,15 @@ def test_length_and_repr(catalog):
 
 
 def test_pickle(catalog):
-    assert same(pickle.loads(pickle.dumps(catalog)), catalog)
+    size = len(pickle.dumps(catalog))
+    ra = catalog.ra.copy()
+    assert len(pickle.dumps(catalog)) == size
+    for other in (pickle.loads(pickle.dumps(catalog)), copy.deepcopy(catalog)):
+        assert same(other, catalog)
+        np.testing.assert_array_equal(other.ra, ra)
+        for name in ("M", "position", "velocity", "zhalo", "zcos", "chi", "ra", "dec"):
+            with pytest.raises(ValueError, match="read-only"):
+                getattr(other, name)[0] = 1.0
 
 
 def test_select(catalog):

@@ -143,7 +143,9 @@ def test_writing_is_all_or_nothing(path, monkeypatch):
             catalog.write(path)
     assert path.read_bytes() == before
     assert [item.name for item in path.parent.iterdir()] == [path.name]
-    catalog.write(path)
+    with path.open("rb") as reader:
+        catalog.write(path)
+        assert reader.read() == before
     assert [item.name for item in path.parent.iterdir()] == [path.name]
     np.testing.assert_array_equal(HaloCatalog.read(path).position, catalog.position)
 
@@ -234,6 +236,8 @@ def test_other_pickles_are_refused(path, data, words):
     [
         ({"h": None}, "holds None for 'h' in place of a number"),
         ({"h": "0.7"}, "holds '0.7' for 'h' in place of a number"),
+        ({"h": True}, "holds a bool for 'h' in place of a number"),
+        ({"h": 10**400}, "holds a int for 'h' in place of a number"),
         ({"sigma8": np.nan}, "'sigma8' parameter of HaloCosmology must be a finite number"),
         ({"Omega_M": -1}, "'omega_m' parameter of HaloCosmology"),
         ({"cen_x_fov": np.inf}, "'center' parameter of HaloCatalog must be two finite numbers"),
@@ -242,6 +246,14 @@ def test_other_pickles_are_refused(path, data, words):
 def test_header_with_other_values(path, others, words):
     save(path, cosmo_header=np.array(COSMOLOGY | others, dtype=object))
     assert words in refused(path)
+
+
+def test_header_of_lists_within_lists(path):
+    nested = []
+    for _ in range(60):
+        nested = [nested, nested]
+    save(path, cosmo_header=np.array(COSMOLOGY | {"ns": nested}, dtype=object))
+    assert "holds a list for 'ns'" in refused(path)
 
 
 def test_header_without_a_number(path):

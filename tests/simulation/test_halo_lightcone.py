@@ -12,17 +12,6 @@ CELL, SIDE = 10, 20  # Mpc
 EDGES = np.array([5e11, 8e11, 1.3e12, 2.5e12, 5e12, 2e13])
 
 
-@pytest.fixture
-def colossus():
-    """A cosmology of colossus of the default parameters, made apart from that of the library."""
-    from colossus.cosmology import cosmology
-
-    before = cosmology.current_cosmo
-    parameters = {"H0": 70, "Om0": 0.286, "Ob0": 0.047, "sigma8": 0.82, "ns": 0.96}
-    yield cosmology.setCosmology("check", flat=True, relspecies=False, persistence="", **parameters)
-    cosmology.setCurrent(before)
-
-
 @pytest.fixture(scope="module")
 def catalogs():
     """Light cones of coarse cells, whose density varies little from field to field."""

@@ -7,7 +7,7 @@ from astropy.cosmology import FlatLambdaCDM
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.integrate import quad
 
-from skastro.simulation import IntensityMapper, Padmanabhan18, PowerLaw
+from skastro.simulation import IntensityMapper, Li16, Padmanabhan18, PowerLaw, Silva15
 
 EDGES = np.linspace(34.0, 26.0, 10)
 THEIR_TEMPERATURE = 0.5 * 2.63083
@@ -174,6 +174,17 @@ def test_models_and_functions_make_luminosities(haloes):
     assert_allclose(by_function, mapper.make_cube(found, PowerLaw()), rtol=1e-13)
 
 
+def test_line_of_the_model_is_that_of_the_mapper(haloes):
+    mapper = IntensityMapper(1.0, 4, EDGES * 2, line="CO(2-1)")
+    found = random_haloes(haloes)
+    with pytest.raises(ValueError, match=r"of the line of the mapper, at rest at 230.538 GHz"):
+        mapper.make_cube(found, Li16())
+    with pytest.raises(ValueError, match="'luminosity' parameter of IntensityMapper"):
+        mapper.make_cube(found, Silva15())
+    for model in (Li16(line="CO(2-1)"), Li16(line=230.54), Li16(conversion=4e-4), PowerLaw()):
+        assert mapper.make_cube(found, model).any()
+
+
 def test_cube_of_float32(haloes):
     mapper = IntensityMapper(1.0, (4, 5), EDGES)
     found = random_haloes(haloes)
@@ -214,6 +225,18 @@ def test_quantities_and_names():
     assert "uK" in repr(plain)
 
 
+def test_rest_frequencies():
+    """CO is a rotor that stretches; the other lines are known by their wavelengths."""
+    for upper in range(1, 8):
+        rotor = 2 * 57.63596828 * upper - 4 * 1.835e-4 * upper**3
+        found = IntensityMapper(1, 2, [26, 34], line=f"CO({upper}-{upper - 1})").rest_frequency
+        assert_allclose(found, rotor, rtol=1e-7)
+    microns = {"[CI](1-0)": 609.135, "[CI](2-1)": 370.415, "[CII]": 157.741, "[OIII]88": 88.356}
+    for line, length in (microns | {"HI": 211061.14}).items():
+        found = IntensityMapper(1, 2, [0.9, 1.1], line=line).rest_frequency
+        assert_allclose(found, 299792.458 / length, rtol=1e-5)
+
+
 def test_box_size_and_volume():
     mapper = IntensityMapper((1.4, 0.7), (4, 4), EDGES, line=115.27)
     cosmology = FlatLambdaCDM(70, 0.286, Tcmb0=0)
@@ -237,6 +260,9 @@ def test_box_size_and_volume():
         ({"fov": (1.0, 2.0, 3.0)}, ValueError, "'fov'"),
         ({"fov": 1.0 * units.GHz}, ValueError, "'fov'"),
         ({"fov": "wide"}, TypeError, "'fov'"),
+        ({"fov": "1.4"}, TypeError, "'fov'"),
+        ({"fov": True}, TypeError, "'fov'"),
+        ({"frequencies": [34 * units.GHz, 26 * units.GHz]}, TypeError, "'frequencies'"),
         ({"n_pixels": 0}, ValueError, "'n_pixels'"),
         ({"n_pixels": (2, 2.5)}, ValueError, "'n_pixels'"),
         ({"frequencies": [30.0]}, ValueError, "'frequencies'"),
@@ -258,6 +284,24 @@ def test_wrong_parameters(change, error, match):
 def test_wrong_luminosities(L, haloes):
     with pytest.raises(ValueError, match="'luminosity' parameter of IntensityMapper"):
         IntensityMapper(1.0, 2, EDGES).make_cube(haloes([1e12, 1e12]), L)
+
+
+def test_box_and_volume_where_space_is_curved():
+    mapper = IntensityMapper((1.4, 0.7), (4, 4), EDGES, line=115.27)
+    open_universe = {"omega_m": 0.3, "omega_l": 0.0, "h": 0.7}
+    scale, k = 299792.458 / 70, np.sqrt(0.7)
+    chi = [
+        quad(lambda x: (0.3 * (1 + x) ** 3 + k**2 * (1 + x) ** 2) ** -0.5, 0, 115.27 / nu - 1)[0]
+        for nu in EDGES
+    ]
+    chi = np.array(chi)
+    size = mapper.box_size(open_universe)
+    assert_allclose(size[0], scale * np.ptp(chi), rtol=1e-6)
+    across = scale * np.sinh(k * chi).mean() / k
+    assert_allclose(size[1:], np.deg2rad([1.4, 0.7]) * across, rtol=1e-6)
+    sides = np.deg2rad(1.4) * 2 * np.sin(np.deg2rad(0.35))
+    within = (np.sinh(2 * k * chi) / (4 * k) - chi / 2) / k**2
+    assert_allclose(mapper.volume(open_universe), sides * scale**3 * np.ptp(within), rtol=1e-6)
 
 
 def test_wrong_cosmology():

@@ -109,6 +109,40 @@ def test_several_models(catalog):
     assert set(data.model) == {"Li16", "Padmanabhan18", "constant"}
 
 
+def test_priors_go_to_the_models_that_have_them(catalog):
+    """A mapping may name parameters that only some of the models have."""
+    priors = {"alpha": stats.norm(1.3, 0.01)}
+    data = make(catalog, model=[Li16(), Padmanabhan18()], n_draws=8, priors=priors, random_state=0)
+    of_li = [drawn for drawn in data.parameters if "alpha" in drawn]
+    assert 0 < len(of_li) < 8
+    assert all(0 < abs(drawn["alpha"] - 1.3) < 0.06 for drawn in of_li)
+    of_padmanabhan = [drawn for drawn in data.parameters if "alpha" not in drawn]
+    assert of_padmanabhan == [Padmanabhan18().get_params(deep=False)] * len(of_padmanabhan)
+
+
+def test_draws_beyond_float32_are_made_again(catalog):
+    """No map is infinite, however far the priors reach; those that always are, are refused."""
+    far = {"beta": stats.uniform(-110, 110)}
+    data = make(catalog, n_draws=10, priors=far, random_state=0)
+    assert np.isfinite(data.maps).all()
+    assert len({drawn["beta"] for drawn in data.parameters}) == 10
+    for model, priors in ((Li16(beta=-400.0), 0.1), (Li16(beta=-90.0), None)):
+        with pytest.raises(ValueError, match="maps of float32"):
+            make(catalog, model=model, priors=priors)
+
+
+def test_groups_of_unknown_origin(catalog):
+    """One catalogue without a group is one simulation; of several it is not known."""
+
+    def unknown():
+        columns = ("M", "position", "velocity", "zhalo", "zcos")
+        return HaloCatalog(*(getattr(catalog, name) for name in columns))
+
+    np.testing.assert_array_equal(make(unknown(), n_draws=2).groups, [0, 0])
+    with pytest.raises(ValueError, match=r"'catalogs' parameter .* each have a group"):
+        make([unknown(), catalog])
+
+
 def test_seeds(catalog):
     """Equal seeds give equal maps whatever the number of jobs; others differ."""
     catalogs = [catalog, catalog.rotate()]
@@ -118,7 +152,9 @@ def test_seeds(catalog):
     np.testing.assert_array_equal(one.counts, two.counts)
     other = make(catalogs, n_draws=2, random_state=4)
     assert (one.maps != other.maps).any()
-    assert (one.maps[0] != one.maps[2]).any()
+    assert one.parameters[0] != one.parameters[2]
+    again = make([catalog, catalog], priors=None, random_state=3)
+    assert (again.maps[0] != again.maps[1]).any()
 
 
 def test_light_cones_are_made():
@@ -145,6 +181,11 @@ def test_files(catalog, tmp_path):
     [
         ({"model": 3}, TypeError, "'model' parameter"),
         ({"model": []}, TypeError, "'model' parameter"),
+        ({"model": Li16}, TypeError, r"an object such as Li16\(\), no class"),
+        ({"model": [PowerLaw(), Li16(line="CO(2-1)")]}, ValueError, "of the line of the mapper"),
+        ({"priors": {}}, ValueError, "'priors' parameter"),
+        ({"priors": {"alpha": 1.0}}, ValueError, "distributions of scipy.stats"),
+        ({"model": constant, "priors": {"alpha": stats.norm()}}, ValueError, "'priors' parameter"),
         ({"priors": "wide"}, ValueError, "'priors' parameter"),
         ({"priors": -1.0}, ValueError, "'priors' parameter"),
         ({"priors": {"gamma": stats.norm()}}, ValueError, "gamma"),
@@ -157,7 +198,7 @@ def test_wrong_parameters(catalog, parameters, error, words):
         make(catalog, **parameters)
 
 
-@pytest.mark.parametrize("catalogs", [0, True, 2.5, []])
+@pytest.mark.parametrize("catalogs", [0, True, 2.5, [], [3], [{"fov": 1.0}]])
 def test_wrong_catalogs(catalogs):
     """There is at least one catalogue."""
     with pytest.raises((TypeError, ValueError), match="'catalogs' parameter"):

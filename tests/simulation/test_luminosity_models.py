@@ -205,8 +205,47 @@ def test_draw():
         model.draw(0, priors={"gamma": stats.norm()})
     with pytest.raises(ValueError, match=r"'priors' parameter of PowerLaw\.draw"):
         PowerLaw().draw(0)
+    with pytest.raises(ValueError, match=r"'priors' parameter of Li16\.draw"):
+        model.draw(0, priors={"beta": 3.0})
     with pytest.raises(ValueError, match="'width'"):
         model.priors_about(0)
+
+
+def test_parameters_and_scatter_of_one_seed_are_apart(haloes):
+    """The heaviest halo does not have the first parameter's deviation again."""
+    model = PowerLaw(sigma=1.0)
+    drawn = model.draw(4, priors={"b": stats.norm(0, 1)}).b
+    L = model.luminosity(haloes([1e12]), 4)
+    deviation = np.log10(L[0] / 2e6) + 0.5 * np.log(10)
+    assert abs(deviation - drawn) > 1e-3
+    assert drawn == model.draw(4, priors={"b": stats.norm(0, 1)}).b
+
+
+def test_rates_of_any_numbers(haloes):
+    found = haloes([1e11, 1e12])
+    expected = Silva15(sfr=lambda M, z: np.array([2.0, 3.0])).luminosity(found)
+    for rates in ([2, 3], np.array([2, 3]), np.array([2, 3], np.float16)):
+        assert_array_equal(Silva15(sfr=lambda M, z, rates=rates: rates).luminosity(found), expected)
+
+
+@pytest.mark.parametrize(
+    ("M", "z", "match"),
+    [
+        ([1e12, np.nan], [3.0, 3.0], "positive and finite M"),
+        ([1e12, -1e12], [3.0, 3.0], "positive and finite M"),
+        ([1e12, np.inf], [3.0, 3.0], "positive and finite M"),
+        ([1e12, 1e12], [3.0, np.nan], "finite zhalo above -1"),
+        ([1e12, 1e12], [3.0, -1.0], "finite zhalo above -1"),
+        ([[1e12]], [[3.0]], "of one shape"),
+    ],
+)
+def test_wrong_haloes(M, z, match, haloes):
+    with pytest.raises(ValueError, match=f"'catalog' parameter of PowerLaw .*{match}"):
+        PowerLaw().luminosity(haloes(M, z), 0)
+    found = haloes([1e12])
+    found.zhalo = np.ones(2)
+    with pytest.raises(ValueError, match="of one shape"):
+        PowerLaw().luminosity(found)
 
 
 @pytest.mark.parametrize(
@@ -220,6 +259,8 @@ def test_draw():
         (Li16(sfr=lambda M, z: 1.0), "'sfr' parameter of Li16"),
         (Chung22(line="H2O"), "'line' parameter of Chung22"),
         (Chung22(conversion=0.0), "'conversion' parameter"),
+        (Padmanabhan18(n10=-0.04), "'n11' parameter of Padmanabhan18"),
+        (Silva15(a=0.0), "'a' parameter"),
     ],
 )
 def test_wrong_parameters(model, match, haloes):
