@@ -1,5 +1,8 @@
 """What the studies of luminosity functions share: maps, candidates, scores and tables."""
 
+import argparse
+from pathlib import Path
+
 import numpy as np
 from rich.console import Console
 from rich.table import Table
@@ -34,6 +37,40 @@ COLUMNS = [
     "error of log10 N(>L)",
     *(f"dN at 1e{np.log10(L):.0f} Lsun" for L in LUMINOSITIES),
 ]
+
+
+def make_parser(description, output):
+    """Options that both studies have."""
+    parser = argparse.ArgumentParser(description=description)
+    add = parser.add_argument
+    add("--data", type=Path, help="file of maps of limlam_mocker (X, dN, field_seed, ...)")
+    add("--sfr-table", type=Path, help="star-formation rates in the layout of Behroozi et al.")
+    add("--fields", type=int, default=9, help="mock fields")
+    add("--draws", type=int, default=4, help="maps of each mock field")
+    add("--pixels", type=int, default=16, help="pixels of mock maps along a side")
+    add("--min-mass", type=float, default=1e11, help="least mass of haloes of mocks, in Msun")
+    add("--folds", type=int, default=3)
+    add("--epochs", type=int, default=10)
+    add("--histogram-epochs", type=int, default=40)
+    add("--filters", type=int, default=8, help="filters of a layer")
+    add("--jobs", type=int)
+    add("--checkpoint", type=Path, help="folder to continue from after a break")
+    add("--output", type=Path, default=Path(output))
+    return parser
+
+
+def load_or_make(args):
+    """Maps of the file that was given, or mock maps."""
+    if args.data is not None:
+        return load_fields(args.data)
+    return mock_fields(
+        args.fields,
+        args.draws,
+        n_pixels=args.pixels,
+        sfr_table=args.sfr_table,
+        min_mass=args.min_mass,
+        n_jobs=args.jobs,
+    )
 
 
 def load_fields(path):

@@ -17,9 +17,6 @@ Run it with ``python examples/plot_luminosity_function.py``; pictures go to
 ``luminosity_function_output``.
 """
 
-import argparse
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 from joblib import Memory
@@ -28,7 +25,8 @@ from luminosity_function_study import (
     CONSOLE,
     convolutional,
     li16,
-    load_fields,
+    load_or_make,
+    make_parser,
     mean_predictor,
     mock_fields,
     of_histograms,
@@ -229,37 +227,20 @@ def draw(folder, fitted, sizes, errors, test):
 
 def main():
     """Run the study."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser = make_parser(__doc__.split("\n\n")[0], "luminosity_function_output")
     add = parser.add_argument
-    add("--data", type=Path, help="file of maps of limlam_mocker (X, dN, field_seed, ...)")
-    add("--sfr-table", type=Path, help="star-formation rates in the layout of Behroozi et al.")
-    add("--fields", type=int, default=9, help="mock fields")
-    add("--draws", type=int, default=4, help="maps of each mock field")
     add("--more-fields", type=int, default=0, help="mock fields to train on in the second part")
     add("--more-draws", type=int, default=32)
     add("--sizes", type=int, nargs="*", default=[30, 100, 300, 1000, 3000])
     add("--repeats", type=int, default=1, help="seeds in the second part")
     add("--longest", type=int, default=8, help="most times as many epochs for few maps")
-    add("--pixels", type=int, default=16, help="pixels of mock maps along a side")
-    add("--min-mass", type=float, default=1e11, help="least mass of haloes of mocks, in Msun")
-    add("--folds", type=int, default=3)
-    add("--epochs", type=int, default=10)
-    add("--histogram-epochs", type=int, default=40)
-    add("--filters", type=int, default=8, help="filters of the first layer")
     add("--rows", nargs="*", default=[], help="parts of names of rows; all by default")
     add("--parts", nargs="*", default=["compare", "more", "models"])
-    add("--jobs", type=int)
     add("--verbose", type=int, default=0)
-    add("--checkpoint", type=Path, help="folder to continue from after a break")
-    add("--output", type=Path, default=Path("luminosity_function_output"))
     args = parser.parse_args()
     args.output.mkdir(parents=True, exist_ok=True)
 
-    options = {"sfr_table": args.sfr_table, "min_mass": args.min_mass}
-    if args.data is not None:
-        data = load_fields(args.data)
-    else:
-        data = mock_fields(args.fields, args.draws, n_pixels=args.pixels, **options)
+    data = load_or_make(args)
     if "compare" in args.parts:
         compare(data, args)
     if "more" in args.parts:
@@ -270,8 +251,9 @@ def main():
             args.more_draws,
             n_pixels=data.maps.shape[-1],
             seed=1,
+            sfr_table=args.sfr_table,
+            min_mass=args.min_mass,
             n_jobs=args.jobs,
-            **options,
         )
         draw(args.output, *fit_more(data, more, args), data)
     if "models" in args.parts:

@@ -13,17 +13,14 @@ convolutional network; errors stand beside the mean luminosity function. Folds a
 Run it with ``python examples/plot_noise_matrix.py``; pictures go to ``noise_matrix_output``.
 """
 
-import argparse
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 from luminosity_function_study import (
     COLUMNS,
     N_POOLED,
     convolutional,
-    load_fields,
+    load_or_make,
+    make_parser,
     mean_predictor,
-    mock_fields,
     of_histograms,
     print_table,
     ridge,
@@ -49,27 +46,11 @@ LEVELS = {"none": 0, "11 uK": comap(), "0 to 20 uK": WhiteNoise((0.0, 20.0), n_p
 
 def main():
     """Run the study."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    add = parser.add_argument
-    add("--data", type=Path, help="file of maps of limlam_mocker (X, dN, field_seed, ...)")
-    add("--fields", type=int, default=9, help="mock fields")
-    add("--draws", type=int, default=4, help="maps of each mock field")
-    add("--pixels", type=int, default=16, help="pixels of mock maps along a side")
-    add("--min-mass", type=float, default=1e11, help="least mass of haloes of mocks, in Msun")
-    add("--folds", type=int, default=3)
-    add("--epochs", type=int, default=10)
-    add("--histogram-epochs", type=int, default=40)
-    add("--filters", type=int, default=8, help="filters of the convolutional network")
-    add("--jobs", type=int)
-    add("--checkpoint", type=Path, help="folder to continue from after a break")
-    add("--output", type=Path, default=Path("noise_matrix_output"))
+    parser = make_parser(__doc__.split("\n\n")[0], "noise_matrix_output")
     args = parser.parse_args()
     args.output.mkdir(parents=True, exist_ok=True)
 
-    if args.data is not None:
-        data = load_fields(args.data)
-    else:
-        data = mock_fields(args.fields, args.draws, n_pixels=args.pixels, min_mass=args.min_mass)
+    data = load_or_make(args)
     methods = {
         "ridge on histogram": ridge(),
         "net on histogram": of_histograms(
