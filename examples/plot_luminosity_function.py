@@ -99,6 +99,11 @@ def compare(data, args):
     }
     rows |= variations(args.filters)
     rows["net on the histogram of voxels"] = {"regressor": [histograms.regressor]}
+    linear = clone(histograms.regressor).set_params(net__loss="squared_log_error")
+    rows["the same, linear dN, squared log error"] = {
+        "regressor": [linear],
+        "transformer__log": [False],
+    }
     if args.rows:
         rows = {name: grid for name, grid in rows.items() if any(r in name for r in args.rows)}
     search = GridSearchCV(
