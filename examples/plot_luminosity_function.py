@@ -121,12 +121,12 @@ def compare(data, args):
 
     def cells(i):
         folds = [[-found[f"split{k}_test_{c}"][i] for k in range(args.folds)] for c in COLUMNS]
-        return [*(spread(values) for values in folds), f"{found['mean_fit_time'][i]:.0f}"]
+        return [spread(values) for values in folds]
 
     print_table(
         f"{len(data.maps)} maps of {len(set(data.groups))} fields, {args.folds} folds of fields",
         "maps without noise",
-        [*COLUMNS, "s per fit"],
+        COLUMNS,
         {name: cells(i) for i, name in enumerate(rows)},
     )
 

@@ -86,7 +86,7 @@ def main():
             rows,
         )
         NoiseMatrixDisplay.from_matrix(matrix, ax=ax, digits=4, negate_score=True)
-        ax.set_title(name, fontsize=10, pad=18)
+        ax.text(0.5, 1.14, name, ha="center", transform=ax.transAxes)
     figure.savefig(args.output / "noise_matrix.png", dpi=150)
 
 

@@ -279,7 +279,7 @@ class LuminosityFunctionDisplay:
             loc="lower left",
             bbox_to_anchor=(0, 0.06),
             edgecolor="none",
-            framealpha=0.4,
+            framealpha=0.3,
         )
         for panel in (upper, lower):
             panel.set(xscale="log", yscale="log")
