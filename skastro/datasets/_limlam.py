@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-from astropy import units as astropy_units
 from numpy.lib.npyio import NpzFile
 from sklearn.utils import Bunch
 
@@ -77,6 +76,8 @@ def load_limlam(paths, *, units="uK"):
     .. [1] G. Stein, D. Chung and others, limlam_mocker,
        https://github.com/georgestein/limlam_mocker.
     """
+    from astropy.units import Unit
+
     check_choice(_OWNER, "units", units, ("uK", "Jy/sr"))
     several = [paths] if isinstance(paths, (str, Path)) or not np.iterable(paths) else list(paths)
     if not several:
@@ -101,7 +102,7 @@ def load_limlam(paths, *, units="uK"):
         ra=found[0]["map_pixel_ra"],
         dec=found[0]["map_pixel_dec"],
         fov=(float(found[0]["fov_x"]), float(found[0]["fov_y"])),
-        units=astropy_units.Unit(units),
+        units=Unit(units),
         groups=np.arange(len(files)),
         filenames=[str(path) for path in files],
         DESCR=_DESCR.read_text(encoding="utf-8"),

@@ -164,9 +164,13 @@ class LuminosityModel(ABC, BaseEstimator):
         _check_haloes(type(self).__name__, mass, redshift)
         scatters = self._scatters()
         generators = scatter_seeds(type(self).__name__, random_state, len(scatters))
-        logs = self._log_luminosity(mass, redshift)
+        logs = self._log_luminosities(catalog, mass, redshift)
         logs += log_factors(mass.size, scatters, generators, mass)
         return evaluate("exp", logs)
+
+    def _log_luminosities(self, catalog, mass, redshift):
+        """Those of a catalogue; a model may keep what does not depend on its parameters."""
+        return self._log_luminosity(mass, redshift)
 
     @abstractmethod
     def _log_luminosity(self, mass, redshift):

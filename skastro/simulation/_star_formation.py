@@ -239,6 +239,10 @@ class SFRTable:
     def __repr__(self):
         return f"SFRTable({str(self.path)!r})"
 
+    def __deepcopy__(self, memo):
+        """The table itself, which does not change, so that clones of a model share it."""
+        return self
+
     def __call__(self, M, z):
         """Interpolate the table.
 
