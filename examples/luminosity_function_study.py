@@ -50,7 +50,7 @@ def make_parser(description, output):
     add("--pixels", type=int, default=16, help="pixels of mock maps along a side")
     add("--min-mass", type=float, default=1e11, help="least mass of haloes of mocks, in Msun")
     add("--folds", type=int, default=3)
-    add("--epochs", type=int, default=10)
+    add("--epochs", type=int, default=60)
     add("--histogram-epochs", type=int, default=40)
     add("--filters", type=int, default=8, help="filters of a layer")
     add("--jobs", type=int)
