@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._layers import _CONVOLUTIONS, FittedNet
+from ._layers import CONVOLUTIONS, FittedNet
 from ._panels import check_number, make_panels
 from ._pictures import add_colorbar, draw_picture, symmetric_limit
 
@@ -96,13 +96,10 @@ class FilterDisplay:
         """
         net = FittedNet(estimator, cls.__name__)
         name, part = net.layer(layer)
-        if not isinstance(part, _CONVOLUTIONS):
-            found = [
-                name for name, one in net.module.named_modules() if isinstance(one, _CONVOLUTIONS)
-            ]
+        if not isinstance(part, CONVOLUTIONS):
             raise ValueError(
                 f"{cls.__name__} draws convolutions, and the layer {name!r} is a "
-                f"{type(part).__name__}. Convolutions of this net: {found}."
+                f"{type(part).__name__}. Convolutions of this net: {net.convolutions}."
             )
         kernels = np.ascontiguousarray(part.weight.detach().float().cpu().numpy())
         display = cls(kernels, layer=name)

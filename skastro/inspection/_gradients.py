@@ -188,9 +188,8 @@ class _ChosenOutput(torch.nn.Module):
     def __init__(self, net, steps):
         super().__init__()
         self.module = net.module
+        self.net = net
         self.steps = steps
-        self.map_shape = net.map_shape
-        self.estimator = net.estimator
         self.index = None
 
     def forward(self, x):
@@ -210,12 +209,12 @@ class _ChosenOutput(torch.nn.Module):
                     f"{type(step).__name__} does not make a differentiable tensor of a torch "
                     f"tensor. Use wrt='input', or transformers of skastro."
                 )
-        return self.module(x.reshape(len(x), *self.map_shape)).float()
+        return self.module(x.reshape(len(x), *self.net.map_shape)).float()
 
     @property
     def output_shape(self):
         """Shape of what can be asked about; that of variances, which come behind, cannot."""
-        n_outputs, *spatial = self.estimator.net_.output_shape
+        n_outputs, *spatial = self.net.net.output_shape
         return n_outputs // self._outputs_per_target, *spatial
 
     @property
@@ -225,14 +224,14 @@ class _ChosenOutput(torch.nn.Module):
 
     @property
     def _outputs_per_target(self):
-        loss = getattr(self.estimator, "_fitted_loss", None)
+        loss = getattr(self.net.estimator, "_fitted_loss", None)
         return 1 if loss is None else regression_loss(loss).outputs_per_target
 
 
 def _indices(function, target, x, device):
     """Pairs of the index of an output and the rows of maps that it is asked of."""
     every = np.arange(len(x))
-    if is_classifier(function.estimator):
+    if is_classifier(function.net.estimator):
         classes = _classes(function, target, x, device)
         return [((i,), every[classes == i]) for i in np.unique(classes).tolist()]
     if target is None:
@@ -255,14 +254,13 @@ def _indices(function, target, x, device):
 def _classes(function, target, x, device):
     """Number of a class for each map."""
     if target is None:
-        size = function.estimator.net_.batch_size
         with torch.no_grad():
             outputs = [
-                function.outputs(torch.tensor(x[start : start + size]).to(device))
-                for start in range(0, len(x), size)
+                function.outputs(torch.tensor(x[rows]).to(device))
+                for rows in function.net.batches(len(x))
             ]
         return torch.cat(outputs).argmax(1).cpu().numpy()
-    classes, labels = function.estimator.classes_, np.asarray(target)
+    classes, labels = function.net.estimator.classes_, np.asarray(target)
     if labels.shape not in ((), (len(x),)) or not np.isin(labels, classes).all():
         raise ValueError(
             f"The 'target' parameter of input_gradients must be None, one of the classes "

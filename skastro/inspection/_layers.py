@@ -14,7 +14,7 @@ from ..neural_network._precision import computing_in
 from ..neural_network._torch import thread_count
 from ..utils import as_numpy
 
-_CONVOLUTIONS = torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d
+CONVOLUTIONS = torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d
 _FITTED = ("best_estimator_", "regressor_", "estimator_")  # of estimators around another
 
 
@@ -134,6 +134,12 @@ class FittedNet:
             for layer, flag in training.items():
                 layer.training = flag
 
+    @property
+    def convolutions(self):
+        """Names of the convolutions, in the order of the net."""
+        layers = self.module.named_modules()
+        return [name for name, part in layers if isinstance(part, CONVOLUTIONS)]
+
     def layer(self, layer):
         """Find a layer.
 
@@ -155,7 +161,7 @@ class FittedNet:
             If there is none.
         """
         layers = dict(list(self.module.named_modules())[1:])
-        found = [name for name, part in layers.items() if isinstance(part, _CONVOLUTIONS)]
+        found = self.convolutions
         if isinstance(layer, Integral) and not isinstance(layer, bool):
             if -len(found) <= layer < len(found):
                 return found[layer], layers[found[layer]]

@@ -4,7 +4,8 @@ import numpy as np
 
 from ..datasets._checks import check_choice, message
 from ..metrics._checks import check_floor, check_targets
-from ..preprocessing._luminosity_function import check_edges, density_unit, sources_above
+from ..preprocessing._luminosity_function import check_edges, density_unit
+from ..utils._luminosity import sources_above
 from ._panels import make_panels
 
 # Of the palette of Okabe and Ito, which the colour-blind can tell apart.

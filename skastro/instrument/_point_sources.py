@@ -6,7 +6,7 @@ import numpy as np
 
 from ..utils._params import HasMethods, Interval
 from ._random import RandomTransformer
-from ._sky import FrequencyAxis, check_pair, n_frequencies, sky_shape
+from ._sky import FREQUENCY_CONSTRAINTS, FrequencyAxis, check_pair, n_frequencies, sky_shape
 from ._units import in_unit, parse_unit
 
 
@@ -84,20 +84,16 @@ class PointSources(RandomTransformer):
     9
     """
 
-    _parameter_constraints = RandomTransformer._parameter_constraints | {
-        "n_sources": [Interval(Real, 0, None, closed="left")],
-        "limits": [tuple, list, HasMethods(["to_value"])],
-        "unit": [str, HasMethods(["to_string"]), None],
-        "count_slope": [Interval(Real, None, None, closed="neither")],
-        "frequencies": ["array-like", HasMethods(["to_value"]), None],
-        "reference_frequency": [
-            Interval(Real, 0, None, closed="neither"),
-            HasMethods(["to_value"]),
-            None,
-        ],
-        "spectral_index": [Interval(Real, None, None, closed="neither")],
-        "index_spread": [Interval(Real, 0, None, closed="left")],
-    }
+    _parameter_constraints = (
+        RandomTransformer._parameter_constraints
+        | FREQUENCY_CONSTRAINTS
+        | {
+            "n_sources": [Interval(Real, 0, None, closed="left")],
+            "limits": [tuple, list, HasMethods(["to_value"])],
+            "unit": [str, HasMethods(["to_string"]), None],
+            "count_slope": [Interval(Real, None, None, closed="neither")],
+        }
+    )
 
     def __init__(
         self,

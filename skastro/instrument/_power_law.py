@@ -7,7 +7,7 @@ from scipy import fft
 
 from ..utils._params import HasMethods, Interval
 from ._random import RandomTransformer
-from ._sky import FrequencyAxis, n_frequencies, sky_shape
+from ._sky import FREQUENCY_CONSTRAINTS, FrequencyAxis, n_frequencies, sky_shape
 from ._units import one_number, parse_unit
 
 
@@ -79,19 +79,15 @@ class PowerLawForeground(RandomTransformer):
     array([67., 50., 38.])
     """
 
-    _parameter_constraints = RandomTransformer._parameter_constraints | {
-        "rms": [Interval(Real, 0, None, closed="left"), HasMethods(["to_value"])],
-        "unit": [str, HasMethods(["to_string"]), None],
-        "slope": [Interval(Real, 0, None, closed="left")],
-        "frequencies": ["array-like", HasMethods(["to_value"]), None],
-        "reference_frequency": [
-            Interval(Real, 0, None, closed="neither"),
-            HasMethods(["to_value"]),
-            None,
-        ],
-        "spectral_index": [Interval(Real, None, None, closed="neither")],
-        "index_spread": [Interval(Real, 0, None, closed="left")],
-    }
+    _parameter_constraints = (
+        RandomTransformer._parameter_constraints
+        | FREQUENCY_CONSTRAINTS
+        | {
+            "rms": [Interval(Real, 0, None, closed="left"), HasMethods(["to_value"])],
+            "unit": [str, HasMethods(["to_string"]), None],
+            "slope": [Interval(Real, 0, None, closed="left")],
+        }
+    )
 
     def __init__(
         self,

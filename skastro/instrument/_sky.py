@@ -1,9 +1,24 @@
 """Which axes of maps are the sky and which is frequency, and power laws along the latter."""
 
+from numbers import Real
+
 import numpy as np
 
 from ..datasets._checks import message
+from ..utils._params import HasMethods, Interval
 from ._units import in_unit, one_number
+
+# Of the parameters of what is a power law in frequency.
+FREQUENCY_CONSTRAINTS = {
+    "frequencies": ["array-like", HasMethods(["to_value"]), None],
+    "reference_frequency": [
+        Interval(Real, 0, None, closed="neither"),
+        HasMethods(["to_value"]),
+        None,
+    ],
+    "spectral_index": [Interval(Real, None, None, closed="neither")],
+    "index_spread": [Interval(Real, 0, None, closed="left")],
+}
 
 
 def sky_shape(shape):

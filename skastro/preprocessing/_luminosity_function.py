@@ -6,10 +6,9 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ..utils._luminosity import KINDS, LUMINOSITY_EDGES, PER_VOLUME, bin_widths, sources_above
 from ..utils._params import Interval, StrOptions
 
-_KINDS = ("dn", "cumulative", "dn_dlogl", "phi")
-_PER_VOLUME = ("dn_dlogl", "phi")
 # Values this near to the floor, in dex, are at the floor: the rounding of float32.
 _NEAR = 1e-6
 
@@ -78,7 +77,7 @@ class LuminosityFunctionTransformer(TransformerMixin, BaseEstimator):
     """
 
     _parameter_constraints = {
-        "kind": [StrOptions(set(_KINDS))],
+        "kind": [StrOptions(set(KINDS))],
         "log": ["boolean"],
         "floor": [Interval(Real, 0, None, closed="neither")],
         "edges": ["array-like", None],
@@ -187,22 +186,6 @@ class LuminosityFunctionTransformer(TransformerMixin, BaseEstimator):
         return tags
 
 
-def sources_above(counts):
-    """Add to each bin all brighter ones.
-
-    Parameters
-    ----------
-    counts : ndarray of shape (n_samples, n_bins)
-        Counts.
-
-    Returns
-    -------
-    ndarray of the same shape
-        Numbers of sources above the lower edge of each bin.
-    """
-    return np.cumsum(counts[:, ::-1], axis=1)[:, ::-1]
-
-
 def check_edges(owner, edges, n_bins):
     """Bring edges of luminosity bins to an array, or raise.
 
@@ -232,7 +215,7 @@ def check_edges(owner, edges, n_bins):
             f"np.logspace(3.5, 7, 50), edges of 49 bins. Give the edges of your bins in Lsun."
         )
     try:
-        values = np.logspace(3.5, 7, 50) if edges is None else np.array(edges, dtype=np.float64)
+        values = np.array(LUMINOSITY_EDGES if edges is None else edges, dtype=np.float64)
     except (TypeError, ValueError):
         values = np.empty(0)
     fits = values.shape == (n_bins + 1,) and np.isfinite(values).all()
@@ -267,14 +250,13 @@ def density_unit(owner, n_bins, kind, edges, volume):
     ValueError
         If edges do not fit, or the volume is missing.
     """
-    if edges is not None or kind in _PER_VOLUME:
+    if edges is not None or kind in PER_VOLUME:
         edges = check_edges(owner, edges, n_bins)
-    if kind not in _PER_VOLUME:
+    if kind not in PER_VOLUME:
         return np.ones(n_bins)
     if volume is None:
         raise ValueError(
             f"The 'volume' parameter of {owner} must be a number of comoving Mpc^3 greater than "
             f"zero where kind={kind!r}, a density. Got None instead."
         )
-    width = np.diff(np.log10(edges) if kind == "dn_dlogl" else edges)
-    return 1 / (volume * width)
+    return 1 / (volume * bin_widths(edges, kind))

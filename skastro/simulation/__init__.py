@@ -1,5 +1,6 @@
 """Mock data of the field: each ``make_*`` function returns a Bunch like that of a loader."""
 
+from ..utils._luminosity import LUMINOSITY_EDGES
 from ._camels import make_camels_like
 from ._halo_catalog import HaloCatalog
 from ._halo_cosmology import HaloCosmology
@@ -8,7 +9,7 @@ from ._intensity_mapper import IntensityMapper
 from ._ionized_boxes import make_ionized_boxes
 from ._line_intensity import make_line_intensity_maps
 from ._luminosity_base import LuminosityModel
-from ._luminosity_function import LUMINOSITY_EDGES, luminosity_function
+from ._luminosity_function import luminosity_function
 from ._luminosity_halo_mass import Chung22, Padmanabhan18, PowerLaw
 from ._luminosity_scatter import log_normal_scatter
 from ._luminosity_star_formation import Li16, Silva15

@@ -11,12 +11,13 @@ from joblib import Parallel, delayed
 from sklearn.utils import Bunch
 
 from ..datasets._checks import message
+from ..utils._luminosity import LUMINOSITY_EDGES
 from ._checks import check_count, seed_entropy
 from ._halo_catalog import HaloCatalog
 from ._halo_lightcone import make_halo_lightcone
 from ._intensity_mapper import IntensityMapper
 from ._luminosity_base import LuminosityModel, check_line
-from ._luminosity_function import LUMINOSITY_EDGES, luminosity_function
+from ._luminosity_function import luminosity_function
 from ._luminosity_star_formation import Li16
 
 _OWNER = "make_line_intensity_maps"

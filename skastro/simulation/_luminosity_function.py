@@ -5,12 +5,9 @@ from numbers import Real
 import numpy as np
 
 from ..datasets._checks import check_choice, message
+from ..utils._luminosity import KINDS, LUMINOSITY_EDGES, bin_widths, sources_above
 
-LUMINOSITY_EDGES = np.logspace(3.5, 7, 50)
-LUMINOSITY_EDGES.flags.writeable = False
-"""Edges of bins of luminosity in Lsun, read-only."""
 _OWNER = "luminosity_function"
-_KINDS = ("dn", "cumulative", "dn_dlogl", "phi")
 
 
 def luminosity_function(L, edges=None, kind="dn", volume=None):
@@ -49,7 +46,7 @@ def luminosity_function(L, edges=None, kind="dn", volume=None):
     >>> luminosity_function(L, edges=[1e4, 1e5, 1e6], kind="cumulative")
     array([4, 2])
     """
-    check_choice(_OWNER, "kind", kind, _KINDS)
+    check_choice(_OWNER, "kind", kind, KINDS)
     L = np.asarray(L, dtype=np.float64)
     if L.ndim != 1 or np.isnan(L).any():
         raise ValueError(message(_OWNER, "L", "luminosities of shape (n,) without NaN", L))
@@ -60,11 +57,10 @@ def luminosity_function(L, edges=None, kind="dn", volume=None):
     if kind == "dn":
         return counts
     if kind == "cumulative":
-        return counts[::-1].cumsum()[::-1]
+        return sources_above(counts)
     if isinstance(volume, bool) or not isinstance(volume, Real) or not 0 < volume < np.inf:
         allowed = f"a positive number of Mpc^3 where kind is {kind!r}"
         raise ValueError(message(_OWNER, "volume", allowed, volume))
     if kind == "dn_dlogl" and edges[0] == 0:
         raise ValueError(message(_OWNER, "edges", "positive where kind is 'dn_dlogl'", edges))
-    widths = np.diff(np.log10(edges) if kind == "dn_dlogl" else edges)
-    return counts / (volume * widths)
+    return counts / (volume * bin_widths(edges, kind))
