@@ -164,8 +164,8 @@ def fit_more(test, more, args):
         fitted[name] = model
         errors.setdefault(name, []).append([one[COLUMNS[0]] for one in found])
         rows[f"{name}, {n} maps"] = [spread([one[c] for one in found]) for c in COLUMNS]
-    mean = mean_predictor().fit(more.maps, more.counts)
-    rows = {"mean": [f"{value:.4f}" for value in score(mean, test, scorers).values()]} | rows
+    mean = score(mean_predictor().fit(more.maps, more.counts), test, scorers)
+    rows = {"mean": [f"{value:.4f}" for value in mean.values()]} | rows
     print_table(
         f"Trained on maps of {len(set(more.groups))} mock fields, tested on {len(test.maps)} maps "
         f"of {len(set(test.groups))} others",
@@ -173,7 +173,7 @@ def fit_more(test, more, args):
         COLUMNS,
         rows,
     )
-    return fitted, sizes, errors
+    return fitted, sizes, errors, mean[COLUMNS[0]]
 
 
 def across_models(args):
@@ -201,7 +201,7 @@ def across_models(args):
     print_table(f"{COLUMNS[0]}, other fields", "trained on", list(test), rows)
 
 
-def draw(folder, fitted, sizes, errors, test):
+def draw(folder, fitted, sizes, errors, error_of_mean, test):
     """Luminosity functions, learning curves, and looks inside the plain network."""
     display = LuminosityFunctionDisplay.from_estimator(
         fitted, test.maps, test.counts, edges=test.luminosity_edges
@@ -212,7 +212,10 @@ def draw(folder, fitted, sizes, errors, test):
     for (name, values), marker in zip(errors.items(), "os^", strict=True):
         mean, deviation = np.mean(values, axis=1), np.std(values, axis=1)
         ax.errorbar(sizes, mean, deviation, marker=marker, ms=4, lw=1, label=name)
+    ax.axhline(error_of_mean, color="black", lw=1, ls="--", label="predicting the mean")
     ax.set(xscale="log", yscale="log", xlabel="training maps")
+    ax.set_xticks(sizes, labels=sizes)
+    ax.set_xticks([], minor=True)
     ax.set_ylabel(r"squared error of $\log_{10} dN$ [dex$^2$]")
     ax.legend(fontsize=7)
     figure.savefig(folder / "learning_curve.png", dpi=150)
