@@ -1,10 +1,13 @@
 """scikit-learn's own checks, on every public estimator."""
 
+import numpy as np
 import pytest
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.metrics import r2_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skastro.nets import ConvNet
-from skastro.neural_network import CNNRegressor
+from skastro.nets import ConvNet, FieldResNet
+from skastro.neural_network import CNNRegressor, FieldRegressor
 from skastro.utils import all_estimators
 
 # A map of the checks has few and odd numbers of cells, which default blocks do not divide. The
@@ -14,6 +17,16 @@ PARAMETERS = {
     "CNNClassifier": {"batch_size": 16, "n_threads": 1, "random_state": 0},
     "CNNRegressor": {"batch_size": 16, "n_threads": 1, "random_state": 0},
     "ConvAutoencoder": {"batch_size": 16, "max_epochs": 5, "n_threads": 1, "random_state": 0},
+    "FieldRegressor": {
+        "net": FieldResNet(1, 8, kernel_size=9),
+        "batch_size": 16,
+        "lr": 0.01,
+        "n_threads": 1,
+        "random_state": 0,
+    },
+    "SmoothedCopies": {"boundary": "reflect"},
+    "UnitConverter": {"from_units": "cm", "to_units": "m"},
+    "VoxelRegressor": {"estimator": HistGradientBoostingRegressor(max_iter=20)},
 }
 
 MINI_BATCHES = (
@@ -32,6 +45,7 @@ EXPECTED_FAILURES = {
         "CNNRegressor",
         "ConvAutoencoder",
         "DeepEnsembleRegressor",
+        "FieldRegressor",
         "SliceClassifier",
         "SliceRegressor",
     )
@@ -45,6 +59,28 @@ EXPECTED_FAILURES |= {
 }
 
 
+class OfNumbers(FieldRegressor):
+    """A `FieldRegressor` for targets of the checks: fields that are the same in every cell."""
+
+    def fit(self, X, y=None, **params):
+        """Make a field of each number."""
+        if y is not None:
+            y, width = np.asarray(y), np.asarray(X).shape[-1]
+            y = np.broadcast_to(y[..., None], (*y.shape, width))
+        return super().fit(X, y, **params)
+
+    def predict(self, X):
+        """The mean of each field."""
+        return super().predict(X).mean(-1, dtype=float)
+
+    def score(self, X, y, sample_weight=None):
+        """As for numbers."""
+        return r2_score(y, self.predict(X), sample_weight=sample_weight)
+
+
+OfNumbers.__name__ = "FieldRegressor"
+
+
 def make(name, estimator_class):
     """The estimator to check; those that hold a net hold one that is seeded."""
     if name in ("SliceClassifier", "SliceRegressor"):
@@ -55,6 +91,7 @@ def make(name, estimator_class):
         training = {"loss": "gaussian_nll", "lr": 0.02, "max_epochs": 20}
         net = CNNRegressor(ConvNet(1, 4), **PARAMETERS["CNNRegressor"], **training)
         return estimator_class(net, n_estimators=2, random_state=0)
+    estimator_class = OfNumbers if name == "FieldRegressor" else estimator_class
     return estimator_class(**PARAMETERS.get(name, {}))
 
 

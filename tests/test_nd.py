@@ -11,11 +11,12 @@ import joblib
 import numpy as np
 import pytest
 from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.utils.validation import check_is_fitted
 
 from skastro.exceptions import MapShapeError
 from skastro.maps import LazyMaps, open_maps
-from skastro.nets import Autoencoder, ConvNet
+from skastro.nets import Autoencoder, ConvNet, FieldResNet
 from skastro.neural_network import CNNClassifier, CNNRegressor
 from skastro.preprocessing import CubeSlicer
 from skastro.utils import all_estimators
@@ -38,6 +39,7 @@ FACTORIES = {
     "DeepEnsembleRegressor": lambda cls, ndim: cls(
         CNNRegressor(**TRAINING, loss="gaussian_nll"), n_estimators=2, random_state=0
     ),
+    "FieldRegressor": lambda cls, ndim: cls(**TRAINING | {"net": FieldResNet(1, 2)}),
     "FieldScaler": lambda cls, ndim: cls(),
     "GaussianBeam": lambda cls, ndim: cls(3.0, boundary="wrap"),
     "LuminosityFunctionTransformer": lambda cls, ndim: cls("cumulative"),
@@ -50,8 +52,15 @@ FACTORIES = {
     "SignedLog": lambda cls, ndim: cls(scale=0.5),
     "SliceClassifier": lambda cls, ndim: cls(CNNClassifier(**TRAINING), slicer=CubeSlicer(step=3)),
     "SliceRegressor": lambda cls, ndim: cls(CNNRegressor(**TRAINING), slicer=CubeSlicer(step=3)),
+    "SmoothedCopies": lambda cls, ndim: cls([1.0, 2.5], window="gaussian"),
     "TargetScaler": lambda cls, ndim: cls(),
+    "UnitConverter": lambda cls, ndim: cls(
+        "g / cm3", "kg / m3", from_frame="proper", to_frame="comoving", redshift=7.0
+    ),
     "VoxelHistogram": lambda cls, ndim: cls(5, log=True),
+    "VoxelRegressor": lambda cls, ndim: cls(
+        HistGradientBoostingRegressor(max_iter=5), n_voxels=500, random_state=0
+    ),
     "WhiteNoise": lambda cls, ndim: cls((0.5, 2.0), random_state=0),
 }
 # Targets are kept in memory and in float64.
@@ -67,8 +76,12 @@ READS_NOTHING = {
     "PowerSpectrum",
     "RadiometerNoise",
     "SignedLog",
+    "SmoothedCopies",
+    "UnitConverter",
     "WhiteNoise",
 }
+# The target is a field: a number for each cell.
+TO_FIELDS = {"FieldRegressor", "VoxelRegressor"}
 # Features are few, and float64: lazy maps give an array of them.
 TO_FEATURES = {"Moments", "PowerSpectrum", "VoxelHistogram"}
 
@@ -89,12 +102,14 @@ def make(name, ndim):
     return FACTORIES[name](dict(all_estimators())[name], ndim)
 
 
-def maps(ndim, dtype="float32"):
+def maps(ndim, dtype="float32", *, name=None):
     """Maps whose spread grows with their target, with a group for each pair of samples."""
     rng = np.random.default_rng(ndim)
     y = np.arange(N_SAMPLES) % 3
     scale = (1.0 + y).reshape(-1, *(1,) * (ndim - 1))
     X = (scale * rng.normal(size=(N_SAMPLES, *SHAPES[ndim]))).astype(dtype)
+    if name in TO_FIELDS:
+        y = (X if ndim == 3 else X[:, 0]) ** 2
     return X, y, np.arange(N_SAMPLES) // 2
 
 
@@ -138,7 +153,7 @@ def test_every_estimator_has_a_case():
 def test_clone_and_repr(name, ndim):
     """A clone has the same parameters and is not fitted."""
     estimator = make(name, ndim)
-    X, y, _ = maps(ndim)
+    X, y, _ = maps(ndim, name=name)
     copy = clone(estimator.fit(X, y))
     assert repr(copy) == repr(estimator)
     assert not [key for key in vars(copy) if key.endswith("_") and not key.startswith("__")]
@@ -147,7 +162,7 @@ def test_clone_and_repr(name, ndim):
 @all_cases
 def test_pickle(name, ndim):
     """A fitted estimator survives pickle and joblib with equal outputs."""
-    X, y, _ = maps(ndim)
+    X, y, _ = maps(ndim, name=name)
     estimator = make(name, ndim).fit(X, y)
     before = outputs(estimator, X)
     restored = pickle.loads(pickle.dumps(estimator))
@@ -159,7 +174,7 @@ def test_pickle(name, ndim):
 @pytest.mark.parametrize(("name", "ndim"), TRANSFORMER_CASES)
 def test_float32_is_kept(name, ndim):
     """Transformers return float32 for float32 and float64 alike, and features float64."""
-    X, y, _ = maps(ndim)
+    X, y, _ = maps(ndim, name=name)
     estimator = make(name, ndim).fit(X, y)
     dtype = np.float64 if name in TO_FEATURES else np.float32
     assert estimator.transform(X).dtype == dtype
@@ -170,7 +185,7 @@ def test_float32_is_kept(name, ndim):
 @pytest.mark.parametrize("dtype", [">f4", ">f8", "float16"])
 def test_foreign_floats(name, ndim, dtype):
     """Big-endian numbers, as in FITS files, and halves give the results of native ones."""
-    X, y, _ = maps(ndim, "float16")
+    X, y, _ = maps(ndim, "float16", name=name)
     native = make(name, ndim).fit(X.astype("float32"), y)
     foreign = make(name, ndim).fit(X.astype(dtype), y)
     assert_same(outputs(native, X.astype("float32")), outputs(foreign, X.astype(dtype)))
@@ -179,7 +194,7 @@ def test_foreign_floats(name, ndim, dtype):
 @all_cases
 def test_wrong_sample_shape(name, ndim):
     """Maps of another shape are refused, and both shapes are named."""
-    X, y, _ = maps(ndim)
+    X, y, _ = maps(ndim, name=name)
     estimator = make(name, ndim).fit(X, y)
     wrong = X[:, None] if ndim == 3 else X[:, :1]
     method = estimator.predict if hasattr(estimator, "predict") else estimator.transform
@@ -194,7 +209,7 @@ def test_wrong_sample_shape(name, ndim):
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_nan_is_found(name, ndim, bad):
     """NaN and infinity are refused in fit and after, and their place is named."""
-    X, y, _ = maps(ndim)
+    X, y, _ = maps(ndim, name=name)
     estimator = make(name, ndim).fit(X, y)
     X[5, ..., 3, 2] = bad
     for method in (
@@ -209,7 +224,7 @@ def test_nan_is_found(name, ndim, bad):
 @pytest.mark.parametrize(("name", "ndim"), [c for c in CASES if c.values[0] not in READS_NOTHING])
 def test_nan_is_found_in_lazy_maps(name, ndim, lazy):
     """NaN in a file is found when it is read, in fit."""
-    X, y, _ = maps(ndim)
+    X, y, _ = maps(ndim, name=name)
     X[5, ..., 3, 2] = np.nan
     with pytest.raises(ValueError, match="NaN"):
         make(name, ndim).fit(lazy(X), y)
@@ -218,7 +233,7 @@ def test_nan_is_found_in_lazy_maps(name, ndim, lazy):
 @all_cases
 def test_subset_invariance(name, ndim):
     """What comes out for a map does not depend on the maps beside it."""
-    X, y, _ = maps(ndim)
+    X, y, _ = maps(ndim, name=name)
     estimator = make(name, ndim).fit(X, y)
     together = outputs(estimator, X)
     one_by_one = [outputs(estimator, X[i : i + 1]) for i in range(len(X))]
@@ -230,7 +245,7 @@ def test_subset_invariance(name, ndim):
 @all_cases
 def test_idempotent_fit(name, ndim):
     """Fitting twice is fitting once, and equal seeds give equal bits."""
-    X, y, _ = maps(ndim)
+    X, y, _ = maps(ndim, name=name)
     once = make(name, ndim).fit(X, y)
     twice = make(name, ndim).fit(X[::-1], y[::-1]).fit(X, y)
     assert_same(outputs(once, X), outputs(twice, X))
@@ -239,7 +254,7 @@ def test_idempotent_fit(name, ndim):
 @all_cases
 def test_input_is_not_modified(name, ndim):
     """Neither fit nor what follows writes into the maps, which may be read-only."""
-    X, y, groups = maps(ndim)
+    X, y, groups = maps(ndim, name=name)
     X.flags.writeable = False
     before = X.copy()
     estimator = make(name, ndim)
@@ -251,7 +266,7 @@ def test_input_is_not_modified(name, ndim):
 @all_cases
 def test_lazy_equals_eager(name, ndim, lazy):
     """Lazy maps give the results of arrays, and transformers to maps keep them lazy."""
-    X, y, _ = maps(ndim)
+    X, y, _ = maps(ndim, name=name)
     source = lazy(X)
     eager = make(name, ndim).fit(X, y)
     from_file = make(name, ndim).fit(source, y)
@@ -267,7 +282,7 @@ def test_global_random_states_are_left_alone(name, ndim):
     """Neither NumPy's nor torch's global generator moves."""
     import torch
 
-    X, y, _ = maps(ndim)
+    X, y, _ = maps(ndim, name=name)
     numpy_before = np.random.mtrand._rand.get_state()
     torch_before = torch.get_rng_state()
     outputs(make(name, ndim).fit(X, y), X)

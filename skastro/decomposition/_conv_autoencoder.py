@@ -281,7 +281,7 @@ class ConvAutoencoder(Coder, NetEstimator):
                 self.code_shape_ = self._find_code_shape()
         return self
 
-    def _dataset(self, X, map_shape, y, **options):
+    def _dataset(self, X, map_shape, y, training=False, **options):
         noise, n_channels = self.noise, map_shape[0]
         noise = [noise] * n_channels if isinstance(noise, Real) else list(noise)
         if len(noise) != n_channels or not all(

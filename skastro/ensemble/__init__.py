@@ -2,5 +2,6 @@
 
 from ._deep_ensemble import DeepEnsembleRegressor
 from ._slices import SliceClassifier, SliceRegressor
+from ._voxels import VoxelRegressor
 
-__all__ = ["DeepEnsembleRegressor", "SliceClassifier", "SliceRegressor"]
+__all__ = ["DeepEnsembleRegressor", "SliceClassifier", "SliceRegressor", "VoxelRegressor"]

@@ -1,9 +1,13 @@
 """Pictures of what was learned."""
 
+from ._bubble_sizes import BubbleSizeDisplay
 from ._components import ComponentsDisplay
 from ._feature_maps import FeatureMapDisplay
+from ._field_display import FieldDisplay
+from ._field_spectra import FieldSpectraDisplay
 from ._filters import FilterDisplay
 from ._gradients import input_gradients
+from ._ionization_history import IonizationHistoryDisplay
 from ._layers import feature_maps, layer_names
 from ._loss_curve import LossCurveDisplay
 from ._luminosity_function import LuminosityFunctionDisplay
@@ -13,9 +17,13 @@ from ._reconstruction import ReconstructionDisplay
 from ._saliency import SaliencyDisplay
 
 __all__ = [
+    "BubbleSizeDisplay",
     "ComponentsDisplay",
     "FeatureMapDisplay",
+    "FieldDisplay",
+    "FieldSpectraDisplay",
     "FilterDisplay",
+    "IonizationHistoryDisplay",
     "LossCurveDisplay",
     "LuminosityFunctionDisplay",
     "NoiseMatrixDisplay",

@@ -2,6 +2,7 @@
 
 from ._checks import check_maps, checked_chunks
 from ._concatenate import concatenate
+from ._constant import constant_channels
 from ._lazy import LazyMaps, open_maps
 from ._stack import stack_channels
 from ._transformer import InvertibleMixin, MapTransformer
@@ -13,6 +14,7 @@ __all__ = [
     "check_maps",
     "checked_chunks",
     "concatenate",
+    "constant_channels",
     "open_maps",
     "stack_channels",
 ]

@@ -159,6 +159,7 @@ def convolution(
     cut=None,
     padding_mode="zeros",
     groups=1,
+    dilation=1,
     batch_norm=False,
     bias=None,
     activation=nn.ReLU,
@@ -177,7 +178,7 @@ def convolution(
         Cells from one place of the kernel to the next, along each axis.
     padding : int, default=None
         Cells added at both ends of each axis; None takes half the kernel, and one cell less at
-        the near end where the kernel is even, which keeps the size.
+        the near end where the kernel is even, times the dilation, which keeps the size.
     cut : sequence of int, default=None
         Cells taken away again at the far end of each axis, such as those beyond the last
         whole stride; None takes none.
@@ -185,6 +186,8 @@ def convolution(
         What lies beyond the edge.
     groups : int, default=1
         Groups of channels that do not see each other.
+    dilation : int, default=1
+        Cells from one weight of a kernel to the next.
     batch_norm : bool, default=False
         Whether the output is normalized over the batch.
     bias : bool, default=None
@@ -199,7 +202,7 @@ def convolution(
     """
     before = after = padding
     if padding is None:
-        before, after = (kernel_size - 1) // 2, kernel_size // 2
+        before, after = ((kernel_size - 1) // 2 * dilation, kernel_size // 2 * dilation)
     layers, padding = [], 0
     cut = (0,) * dim if cut is None else cut
     if after and padding_mode == "circular":
@@ -213,7 +216,7 @@ def convolution(
     bias = not batch_norm if bias is None else bias
     layers.append(
         CONVOLUTIONS[dim](
-            n_channels, n_filters, kernel_size, stride, padding, groups=groups, bias=bias
+            n_channels, n_filters, kernel_size, stride, padding, dilation, groups, bias
         )
     )
     if batch_norm:

@@ -1,7 +1,8 @@
 """Estimators that train networks on maps, and their augmentation."""
 
 from ._classifier import CNNClassifier
+from ._field_regressor import FieldRegressor
 from ._regressor import CNNRegressor
 from ._symmetries import Symmetries
 
-__all__ = ["CNNClassifier", "CNNRegressor", "Symmetries"]
+__all__ = ["CNNClassifier", "CNNRegressor", "FieldRegressor", "Symmetries"]

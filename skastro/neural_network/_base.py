@@ -55,6 +55,8 @@ class NetEstimator(CallbackSupport, BaseEstimator):
     _default_net = ConvNet
     average_symmetries = False
     _diverged = False
+    _items_per_sample = 1
+    _min_samples = 2
     # Parameters that do not change what is trained.
     _not_in_fingerprint = {
         "average_symmetries",
@@ -109,7 +111,7 @@ class NetEstimator(CallbackSupport, BaseEstimator):
                 f"This {self._name} estimator requires y to be passed, but the target y is None."
             )
         dim, reset = getattr(self.net, "dim", None), not self._continues
-        X = as_numpy(check_maps(self, X, reset=reset, dim=dim, min_samples=2))
+        X = as_numpy(check_maps(self, X, reset=reset, dim=dim, min_samples=self._min_samples))
         groups = None if groups is None else check_groups(groups, f"{self._name}.fit")
         check_consistent_length(X, y, sample_weight, groups)
         if sample_weight is not None:
@@ -117,10 +119,10 @@ class NetEstimator(CallbackSupport, BaseEstimator):
                 sample_weight, np.empty((len(X), 1)), dtype=np.float32, ensure_non_negative=True
             )
             n_used = np.count_nonzero(sample_weight)
-            if n_used < 2:
+            if n_used < self._min_samples:
                 raise ValueError(
-                    f"{self._name} needs at least 2 samples whose sample_weight is not zero; got "
-                    f"{n_used}."
+                    f"{self._name} needs at least {self._min_samples} samples whose sample_weight "
+                    f"is not zero; got {n_used}."
                 )
         return X, sample_weight, groups
 
@@ -151,7 +153,7 @@ class NetEstimator(CallbackSupport, BaseEstimator):
         if state is not None:
             self._seed = state["seed"]
         train, valid = self._datasets(X, y, sample_weight, groups, device)
-        self._batch_size = min(self.batch_size, len(X))
+        self._batch_size = min(self.batch_size, len(X) * self._items_per_sample)
         self.net_ = self._make_net(device, module)
         self.net_.history = history
         run = self._make_run(len(Batches(train, self._batch_size, shuffle=True)), file)
@@ -257,7 +259,7 @@ class NetEstimator(CallbackSupport, BaseEstimator):
         check_symmetries(self, map_shape)
         rows = np.arange(len(X)) if sample_weight is None else np.flatnonzero(sample_weight)
         train, valid = self._split(rows, groups) if self.early_stopping else (rows, None)
-        y = None if y is None else torch.from_numpy(self._encode(y, train))
+        y = None if y is None else self._encode(y, train)
 
         def dataset(rows, **options):
             weight = None if sample_weight is None else _mean_one(sample_weight, rows)
@@ -265,21 +267,25 @@ class NetEstimator(CallbackSupport, BaseEstimator):
             return self._dataset(X, map_shape, y, seed=self._seed, device=device, **options)
 
         return (
-            dataset(train, augmentation=self.augmentation),
+            dataset(train, augmentation=self.augmentation, training=True),
             None if valid is None else dataset(valid),
         )
 
-    def _dataset(self, X, map_shape, y, **options):
+    def _dataset(self, X, map_shape, y, training=False, **options):
         """What batches to train on or to validate on are taken from."""
         return MapDataset(X, map_shape, y, **options)
 
     def _encode(self, y, train):
-        """Targets as the loss takes them; what is learned of them is learned of rows `train`."""
-        return y
+        """Targets as `_dataset` takes them; what is learned of them is learned of rows `train`."""
+        return torch.from_numpy(y)
 
     def _finish_module(self, module):
         """The module with what is to be done to its outputs."""
         return module
+
+    def _make_criterion(self):
+        """What compares outputs of the net and targets."""
+        return SampleLoss(self._losses[self.loss] if isinstance(self.loss, str) else self.loss)
 
     def _split(self, rows, groups):
         """Rows for training and for validation, whole groups where there are groups."""
@@ -308,9 +314,7 @@ class NetEstimator(CallbackSupport, BaseEstimator):
             options = options | {"weight_decay": self.weight_decay}
         net = MapNet(
             module,
-            criterion=SampleLoss(
-                self._losses[self.loss] if isinstance(self.loss, str) else self.loss
-            ),
+            criterion=self._make_criterion(),
             optimizer=optimizer,
             lr=self.lr,
             **{f"optimizer__{key}": value for key, value in options.items()},

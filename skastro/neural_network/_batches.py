@@ -56,7 +56,7 @@ class MapDataset(torch.utils.data.Dataset):
         device=None,
         owner="MapDataset",
     ):
-        self.maps = X if isinstance(X, LazyMaps) else _tensor(X)
+        self.maps = X if isinstance(X, LazyMaps) else share_memory(X)
         self.map_shape = map_shape
         self.y = y
         self.weight = weight
@@ -165,7 +165,7 @@ class Batches:
         self.shuffle = shuffle
         n = len(dataset)
         edges = list(range(0, n, batch_size))
-        if shuffle and len(edges) > 1 and n - edges[-1] == 1:
+        if shuffle and len(edges) > 1 and batch_size > 1 and n - edges[-1] == 1:
             edges.pop()
         self._edges = [*edges, n]
 
@@ -202,8 +202,19 @@ class _Writable:
         self.array = array
 
 
-def _tensor(array):
-    """Share the memory of an array that is only read from."""
+def share_memory(array):
+    """Share the memory of an array that is only read from.
+
+    Parameters
+    ----------
+    array : ndarray
+        The array, which may be read-only.
+
+    Returns
+    -------
+    torch.Tensor
+        A tensor of the same memory; nothing may be written to it.
+    """
     if not array.flags.writeable:
         array = np.asarray(_Writable(array))
     return torch.from_numpy(array)

@@ -20,10 +20,10 @@ class Loss:
         as well, and returns one number.
     outputs_per_target : {1, 2}
         1: the target. 2: first the means of all targets, then the logarithms of all variances.
-    link : {"identity", "log1p", "log"}
+    link : {"identity", "log1p", "log", "logit"}
         What an output is: the target; ``log(1 + target)``, which the loss compares to the same
-        of the target; or the logarithm of the target's expectation, which it compares to the
-        target itself.
+        of the target; or the logarithm or logit of the target's expectation, which it compares
+        to the target itself.
     of_batch : bool
         Whether the loss is one of a whole batch, no mean over samples.
     reduces : bool

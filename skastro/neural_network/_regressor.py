@@ -331,7 +331,7 @@ class CNNRegressor(RegressorMixin, NetEstimator):
             y = self.target_scaler_.transform(y)
         if fresh:
             self._typical = typical_outputs(y[train], loss.link) if ordered else None
-        return y.astype(np.float32)
+        return super()._encode(y.astype(np.float32), train)
 
     def _finish_module(self, module):
         if self._typical is None:

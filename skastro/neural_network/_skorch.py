@@ -116,7 +116,7 @@ class MapNet(NeuralNet):
         """Put a batch through the module, and check the shape of what it returns."""
         return self.put_through(self.module_, x, self.output_shape, **fit_params)
 
-    def put_through(self, part, x, output_shape=None, **fit_params):
+    def put_through(self, part, x, output_shape=None, fill_to=None, **fit_params):
         """Put a batch through the module or a part of it.
 
         Parameters
@@ -127,6 +127,8 @@ class MapNet(NeuralNet):
             The batch.
         output_shape : tuple of int, default=None
             Shape that must come out for a sample; None accepts any.
+        fill_to : int, default=None
+            Samples that a batch is filled up to outside training; None is the batch size.
         **fit_params
             Further arguments of the part.
 
@@ -142,8 +144,9 @@ class MapNet(NeuralNet):
         """
         x = x.to(self.device)
         n_samples, training = len(x), self.module_.training
-        if not training and n_samples < self.batch_size:
-            x = torch.cat([x, x[:1].expand(self.batch_size - n_samples, *x.shape[1:])])
+        n_missing = (fill_to or self.batch_size) - n_samples
+        if not training and n_missing > 0:
+            x = torch.cat([x, x[:1].expand(n_missing, *x.shape[1:])])
         if self.memory_format_ is not None and x.ndim == _NDIM[self.memory_format_]:
             x = x.contiguous(memory_format=self.memory_format_)
         mixed = training and self.precision == "bfloat16"

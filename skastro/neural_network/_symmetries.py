@@ -1,7 +1,6 @@
 """Augmentation of maps by the symmetries of the square and the cube."""
 
 from functools import lru_cache
-from itertools import combinations, permutations
 from numbers import Integral
 
 import numpy as np
@@ -9,6 +8,7 @@ import torch
 from sklearn.base import BaseEstimator
 
 from ..utils._params import StrOptions
+from ._symmetry_group import element_tables, orders
 
 _DIM = {"line": 1, "square": 2, "cube": 3}
 _SIZES_OF_FIELDS = {"line": (1,), "square": (2, 3), "cube": (3,)}
@@ -119,7 +119,7 @@ class Symmetries(BaseEstimator):
                 f"axes; got {len(spatial)} of sizes {tuple(spatial)}. "
                 + (f"Take group={fitting[0]!r}." if fitting else "No group has that many.")
             )
-        return len(_orders(spatial)) * 2 ** len(spatial)
+        return len(orders(spatial)) * 2 ** len(spatial)
 
     def check(self, map_shape):
         """Check that the parameters fit the maps.
@@ -264,41 +264,6 @@ class Symmetries(BaseEstimator):
         )
 
 
-def _orders(spatial):
-    """Orders of the axes that leave the shape of a map as it is."""
-    orders = permutations(range(len(spatial)))
-    return [order for order in orders if tuple(spatial[k] for k in order) == tuple(spatial)]
-
-
-@lru_cache
-def _group(spatial):
-    """Tables of all elements.
-
-    The number of an element is that of the order of axes times ``2**n_axes``, plus one bit for
-    each axis of the result that is mirrored, lowest bit for the first axis.
-
-    Parameters
-    ----------
-    spatial : tuple of int
-        Sizes of the spatial axes.
-
-    Returns
-    -------
-    order : ndarray of int, shape (n_elements, n_axes)
-        Axis of the map that becomes each axis of the result.
-    sign : ndarray of int, shape (n_elements, n_axes)
-        -1 where an axis of the result is mirrored, else 1.
-    determinant : ndarray of int, shape (n_elements,)
-        1 for a pure rotation, else -1.
-    """
-    dim = len(spatial)
-    orders = _orders(spatial)
-    parities = [(-1) ** sum(a > b for a, b in combinations(order, 2)) for order in orders]
-    number, mirrored = np.divmod(np.arange(len(orders) * 2**dim), 2**dim)
-    sign = 1 - 2 * (mirrored[:, None] >> np.arange(dim) & 1)
-    return np.array(orders)[number], sign, np.array(parities)[number] * sign.prod(axis=1)
-
-
 @lru_cache
 def _source_cells(spatial):
     """What the cells along each axis of the result add to the flat index of their source.
@@ -313,7 +278,7 @@ def _source_cells(spatial):
     list of ndarray of int, shape (n_elements, size + 1, size)
         For each axis those of every element, from each cell of the result on, periodically.
     """
-    order, sign, _ = _group(spatial)
+    order, sign, _ = element_tables(spatial)
     strides = np.array([int(np.prod(spatial[k + 1 :])) for k in range(len(spatial))])
     terms = []
     for axis, size in enumerate(spatial):
@@ -326,7 +291,7 @@ def _source_cells(spatial):
 
 def _copy_turned(maps, result, element, spatial):
     """Copy ``(n, n_channels, n_cells)`` maps under their elements, sample by sample."""
-    order, sign, _ = _group(spatial)
+    order, sign, _ = element_tables(spatial)
     axes = [(0, *(1 + axis for axis in row)) for row in order.tolist()]
     steps = [(slice(None), *(slice(None, None, step) for step in row)) for row in sign.tolist()]
     sources, targets = (array.unflatten(2, spatial).numpy() for array in (maps, result))
@@ -337,7 +302,7 @@ def _copy_turned(maps, result, element, spatial):
 def _gather_turned(maps, result, draws, spatial):
     """Gather ``(n, n_channels, n_cells)`` maps under their elements and shifts."""
     element, *shift = draws.T
-    sign = _group(spatial)[1][element]
+    sign = element_tables(spatial)[1][element]
     terms = [
         cells[element, shift[axis] * sign[:, axis] % size]
         for axis, (size, cells) in enumerate(zip(spatial, _source_cells(spatial), strict=True))
@@ -355,7 +320,7 @@ def _gather_turned(maps, result, draws, spatial):
 
 def _turned_channels(element, spatial, fields, n_channels):
     """Rows of ``(n * n_channels, ...)`` that become the channels of each map, and their signs."""
-    order, sign, determinant = (table[element] for table in _group(spatial))
+    order, sign, determinant = (table[element] for table in element_tables(spatial))
     source = np.tile(np.arange(n_channels), (len(element), 1))
     factor = np.ones_like(source)
     for channels, is_pseudovector in fields:

@@ -5,7 +5,9 @@ from ._cube_slicer import CubeSlicer, CutGrid
 from ._field_scaler import FieldScaler
 from ._luminosity_function import LuminosityFunctionTransformer
 from ._signed_log import SignedLog
+from ._smoothed_copies import SmoothedCopies
 from ._target_scaler import TargetScaler
+from ._unit_converter import UnitConverter
 
 __all__ = [
     "BlockPool",
@@ -14,5 +16,7 @@ __all__ = [
     "FieldScaler",
     "LuminosityFunctionTransformer",
     "SignedLog",
+    "SmoothedCopies",
     "TargetScaler",
+    "UnitConverter",
 ]

@@ -8,9 +8,9 @@ from scipy import fft
 
 from ..exceptions import MapShapeError
 from ..utils import as_numpy, is_torch, like, namespace
+from ..utils._modes import WINDOWS, bin_modes, box_lengths, default_range, floats
 from ..utils._params import DIM, Interval, StrOptions
 from ._base import MapStatistic
-from ._modes import WINDOWS, bin_modes, default_range
 
 
 class PowerSpectrum(MapStatistic):
@@ -177,7 +177,7 @@ class PowerSpectrum(MapStatistic):
                 f"shape {layout.spatial}, that is n_features = 1."
             )
         self._spatial = layout.spatial
-        self.lengths_ = self._checked_lengths(layout.spatial)
+        self.lengths_ = box_lengths("PowerSpectrum", self.box_size, layout.spatial)
         self._noise = self._checked_noise(layout.n_channels)
         channels = range(layout.n_channels)
         self.pairs_ = [(i, i) for i in channels]
@@ -196,30 +196,8 @@ class PowerSpectrum(MapStatistic):
         self.k_, self.k_edges_, self.n_modes_ = modes.k, modes.edges, modes.n_modes
         self._modes = self.window, modes
 
-    def _checked_lengths(self, spatial):
-        if self.box_size is None:
-            return np.array(spatial, dtype=np.float64)
-        lengths = _floats(self.box_size)
-        if (
-            lengths.shape not in ((), (len(spatial),))
-            or not (np.isfinite(lengths) & (lengths > 0)).all()
-        ):
-            raise ValueError(
-                f"The 'box_size' parameter of PowerSpectrum must be a length greater than zero or "
-                f"{len(spatial)} of them, one for each axis; lengths with units as one Quantity, "
-                f"such as [24, 24] * units.Mpc. Got {self.box_size!r} instead."
-            )
-        if lengths.ndim == 0 and len(set(spatial)) > 1:
-            raise ValueError(
-                f"The 'box_size' parameter of PowerSpectrum must be one length for each axis "
-                f"where axes have unequal numbers of cells, here {spatial}. Got "
-                f"{self.box_size!r} instead; for cubic cells of side a give [a * n for n in "
-                f"{list(spatial)}]."
-            )
-        return np.broadcast_to(lengths, len(spatial)).copy()
-
     def _checked_noise(self, n_channels):
-        noise = _floats(self.shot_noise)
+        noise = floats(self.shot_noise)
         if noise.shape not in ((), (n_channels,)) or not (np.isfinite(noise) & (noise >= 0)).all():
             raise ValueError(
                 f"The 'shot_noise' parameter of PowerSpectrum must be one number, zero or greater, "
@@ -343,14 +321,6 @@ class PowerSpectrum(MapStatistic):
             kind = "P" if not self.log else "log10 P" if i == j else "r"
             names += [f"{kind}({i},{j}) k={label}" for label in labels]
         return names
-
-
-def _floats(values):
-    """Numbers as an array, and what holds none as NaN, which is out of every range."""
-    try:
-        return np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        return np.array(np.nan)
 
 
 def _transform(batch, order):

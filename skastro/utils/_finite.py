@@ -6,7 +6,7 @@ from ._backend import as_numpy, namespace
 from ._shapes import map_layout
 
 
-def check_finite(X, owner, *, dim=None, samples=None):
+def check_finite(X, owner, *, dim=None, samples=None, input_name="X"):
     """Raise an error that names the first NaN or infinity in an array of maps.
 
     Parameters
@@ -19,6 +19,8 @@ def check_finite(X, owner, *, dim=None, samples=None):
         Number of spatial axes, see `map_layout`.
     samples : sequence of int, default=None
         Numbers of the rows of `X` in the user's array, for the error; None counts from 0.
+    input_name : str, default="X"
+        What the array is called in the error.
 
     Raises
     ------
@@ -55,7 +57,7 @@ def check_finite(X, owner, *, dim=None, samples=None):
     has_channels = map_layout(X.shape, dim, owner).has_channels
     channel = f"channel {cell[0]}, " if has_channels else ""
     raise ValueError(
-        f"Input X of {owner} contains {kind}, first at sample {number}, {channel}"
+        f"Input {input_name} of {owner} contains {kind}, first at sample {number}, {channel}"
         f"cell ({', '.join(map(str, cell[has_channels:]))}). {remedy}Mask or fill the bad cells, "
         f"or drop the sample, before fitting or predicting."
     )

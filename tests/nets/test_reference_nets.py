@@ -15,11 +15,16 @@ from skastro.nets import (
     CMDNet,
     ConvNet,
     DenseNet,
+    ExcursionNet,
+    FieldNet,
+    FieldResNet,
     HistogramNet,
     Inception,
+    NeighbourhoodNet,
     Net,
     Pretrained,
     ResNet,
+    UNet,
 )
 
 NETS = {
@@ -46,14 +51,36 @@ NETS = {
     "ConvNet, periodic": ConvNet(2, 3, batch_norm=True, readout="mean", padding_mode="circular"),
     "ConvNet, strided": ConvNet(2, 4, pooling="stride", padding_mode="circular"),
     "DenseNet": DenseNet((6, 5), batch_norm=True, dropout=0.1),
+    "ExcursionNet": ExcursionNet((1.0, 2.0, 3.5), kernel_size=3),
+    "ExcursionNet, periodic": ExcursionNet(
+        (0.8, 9.0), n_sources=1, hidden_layer_sizes=(), activation="elu", padding_mode="circular"
+    ),
+    "FieldResNet": FieldResNet(2, 4, dropout=0.1),
+    "FieldResNet, dilated": FieldResNet(
+        3, 3, kernel_size=4, dilation=(1, 3, 2), batch_norm=True, padding_mode="circular"
+    ),
     "HistogramNet": HistogramNet(9, hidden_layer_sizes=(8,), by_channel=True, dropout=0.1),
     "Inception": Inception(9, 4),
     "Inception, periodic": Inception(
         3, 4, stem="small", batch_norm=True, dropout=0.0, padding_mode="circular"
     ),
+    "NeighbourhoodNet": NeighbourhoodNet(5, (4, 6), (8, 5), activation="tanh", dropout=0.1),
+    "NeighbourhoodNet, periodic": NeighbourhoodNet(
+        7, (4, 6), (5,), batch_norm=True, activation="elu", padding_mode="circular"
+    ),
     "ResNet": ResNet(18, 2, dropout=0.1),
     "ResNet, bottleneck": ResNet(50, 1, stem="small"),
     "ResNet, periodic": ResNet(10, 2, padding_mode="circular"),
+    "UNet": UNet(3, 4, activation="elu", dropout=0.1),
+    "UNet, periodic": UNet(
+        2,
+        (4, 5, 3),
+        kernel_size=4,
+        pooling="mean",
+        batch_norm=True,
+        activation="silu",
+        padding_mode="circular",
+    ),
 }
 SIZES = {1: [(40,)], 2: [(36, 44), (32, 17)], 3: [(18, 20, 22), (16, 17, 19)]}
 every_net = pytest.mark.parametrize("name", NETS)
@@ -93,7 +120,7 @@ def test_forward_and_backward(name, spatial, n_channels):
     module = build(name, (n_channels, *spatial))
     x = torch.randn(4, n_channels, *spatial, requires_grad=True)
     out = module(x)
-    makes_fields = isinstance(NETS[name], Autoencoder)
+    makes_fields = isinstance(NETS[name], (Autoencoder, FieldNet))
     assert out.shape == (4, 3, *spatial) if makes_fields else (4, 3)
     assert out.dtype == torch.float32
     assert out.detach().std(0).min() > 0

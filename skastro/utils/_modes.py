@@ -32,6 +32,58 @@ class BinnedModes(NamedTuple):
     edges: np.ndarray
 
 
+def floats(values):
+    """Numbers as an array, and what holds none as NaN, which is out of every range."""
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        return np.array(np.nan)
+
+
+def box_lengths(owner, box_size, spatial):
+    """Length of a box along each of its axes.
+
+    Parameters
+    ----------
+    owner : str
+        Who asks, named in errors.
+    box_size : float, array-like of shape (dim,), astropy Quantity or None
+        What the user gave; None is cells of side 1.
+    spatial : tuple of int
+        Cells along each axis.
+
+    Returns
+    -------
+    ndarray of shape (dim,)
+        The lengths.
+
+    Raises
+    ------
+    ValueError
+        If a length is not finite and greater than zero, or there is one for unequal axes.
+    """
+    if box_size is None:
+        return np.array(spatial, dtype=np.float64)
+    lengths = floats(box_size)
+    if (
+        lengths.shape not in ((), (len(spatial),))
+        or not (np.isfinite(lengths) & (lengths > 0)).all()
+    ):
+        raise ValueError(
+            f"The 'box_size' parameter of {owner} must be a length greater than zero or "
+            f"{len(spatial)} of them, one for each axis; lengths with units as one Quantity, "
+            f"such as [24, 24] * units.Mpc. Got {box_size!r} instead."
+        )
+    if lengths.ndim == 0 and len(set(spatial)) > 1:
+        raise ValueError(
+            f"The 'box_size' parameter of {owner} must be one length for each axis "
+            f"where axes have unequal numbers of cells, here {spatial}. Got "
+            f"{box_size!r} instead; for cubic cells of side a give [a * n for n in "
+            f"{list(spatial)}]."
+        )
+    return np.broadcast_to(lengths, len(spatial)).copy()
+
+
 def mode_grid(spatial, lengths):
     """Wavenumber and multiplicity of the modes that ``rfftn`` returns, flattened.
 
