@@ -36,6 +36,7 @@ def make_parser(description, output):
     add("--filters", type=int, default=8, help="filters of the highest level of a U-Net")
     add("--voxels", type=int, default=20_000, help="cells that gradient boosting learns from")
     add("--unseen", type=float, default=7.0, help="redshift that is left out of training")
+    add("--search-epochs", type=int, default=4)
     add("--candidates", nargs="*", default=[], help="parts of names; all by default")
     add("--parts", nargs="*", default=["compare", "unseen", "search"])
     add("--jobs", type=int)
@@ -124,7 +125,7 @@ def candidates(args, n_cells):
     """Everything that is compared, from nothing at all to the largest net."""
     largest = 0.325 * n_cells
     radii = np.geomspace(1.0, largest, max(4, round(np.log(largest) / np.log(1.15)) + 1))
-    copies = SmoothedCopies(radii[:: len(radii) // 4][:8], channels=[0, 1])
+    copies = SmoothedCopies(np.geomspace(1.0, largest, min(8, len(radii))), channels=[0, 1])
     boosting = VoxelRegressor(
         HistGradientBoostingRegressor(max_iter=300, random_state=0),
         n_voxels=args.voxels,
@@ -153,14 +154,7 @@ def candidates(args, n_cells):
         ),
         "excursion net": pipeline(
             network(
-                ExcursionNet(
-                    tuple(radii.tolist()),
-                    n_features=6,
-                    n_hidden=24,
-                    hidden_layer_sizes=(48, 48),
-                    kernel_size=3,
-                    padding_mode="circular",
-                ),
+                ExcursionNet(tuple(radii.tolist()), padding_mode="circular"),
                 max_epochs=args.epochs,
                 lr=1e-2,
                 **shared,

@@ -1,12 +1,12 @@
 """Find the boxes of 21cmFAST in files and folders."""
 
 import os
-from pathlib import Path
 
 from skastro.exceptions import DatasetNotFoundError
 
 from ._21cmfast_hdf5 import read_hdf5
 from ._21cmfast_names import KNOWN_NAMES, looks_raw, read_raw
+from ._files import check_paths, files_in
 
 _HDF5 = (".h5", ".hdf5")
 
@@ -36,12 +36,12 @@ def find_boxes(path):
         If `path` is of another type.
     """
     boxes, seen = [], set()
-    for item in _check_paths(path):
+    for item in check_paths("load_21cmfast", path):
         if not item.exists():
             raise DatasetNotFoundError(
                 f"load_21cmfast found no file or folder '{item}' (parameter path). Correct path."
             )
-        found = _in_folder(item) if item.is_dir() else [item]
+        found = _boxes_in(item) if item.is_dir() else [item]
         for file in found:
             is_hdf5 = file.suffix.lower() in _HDF5
             # Raw files belong to a folder, and a link in each of several may be to one file.
@@ -64,29 +64,8 @@ def find_boxes(path):
     return boxes
 
 
-def _in_folder(folder):
+def _boxes_in(folder):
     """HDF5 files and what has the name of a raw box, in a folder and those below."""
-    return sorted(
-        Path(place, name)
-        for place, _, names in os.walk(folder, onerror=_raise)
-        for name in names
-        if looks_raw(name) or (name.lower().endswith(_HDF5) and not name.startswith("."))
-    )
-
-
-def _raise(error):
-    raise error
-
-
-def _check_paths(path):
-    items = [path] if isinstance(path, (str, os.PathLike)) else path
-    try:
-        paths = [Path(os.path.abspath(Path(item).expanduser())) for item in items]
-    except TypeError:
-        paths = []
-    if not paths:
-        raise TypeError(
-            "The 'path' parameter of load_21cmfast must be a str or a path, of a file or folder, "
-            f"or a sequence of at least one of these. Got {path!r} instead."
-        )
-    return paths
+    return [
+        file for file in files_in(folder) if looks_raw(file.name) or file.suffix.lower() in _HDF5
+    ]

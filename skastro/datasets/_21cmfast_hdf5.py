@@ -98,7 +98,7 @@ def _boxes(file, struct):
     n_cells, box_size = _check_cube(file, size)
     common = {
         "path": Path(file.filename),
-        "redshift": _number(dated, "redshift"),
+        "redshift": float(_number(dated, "redshift")),
         "n_cells": n_cells,
         "box_size": box_size,
         "matter": (version, seed, *map(_key, matter)),
@@ -144,7 +144,7 @@ def _number(group, name):
             f"'{group.file.filename}' has no number '{name}' among the attributes of "
             f"'{group.name}'; found {sorted(group.attrs)}. {_REMEDY}"
         )
-    return float(value)
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _f_esc(astro, options):

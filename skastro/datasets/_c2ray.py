@@ -271,7 +271,7 @@ def _choose_fields(wanted, pairs, physics):
         ]
         if not wanted:
             raise ValueError(
-                f"{OWNER} found no densities or sources in '{pairs and _folder(pairs)}'. Add their "
+                f"{OWNER} found no densities or sources in '{_folder(pairs)}'. Add their "
                 "files to path, or load fields='xHII' with target=None."
             )
     for field in wanted:

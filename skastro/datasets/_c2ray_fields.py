@@ -75,8 +75,8 @@ def make_cubes(files, fields, physics):
         If a header is wrong, or no file tells the mesh of the sources.
     """
     kinds = {KIND_OF[field] for field in fields}
-    if "sources" in kinds:
-        kinds |= {kind for kind in ("density", "xfrac") if kind in files}
+    if kinds == {"sources"}:
+        kinds |= {"density", "xfrac"} & set(files)
     forms = {kind: files[kind].form() for kind in sorted(kinds)}
     mesh = next((form.shape for form in forms.values() if form is not None), None)
     if mesh is None:

@@ -7,6 +7,8 @@ import numpy as np
 
 from skastro.exceptions import DatasetFormatError
 
+from ._cbin_forms import is_whole
+
 _REMEDY = "Copy or generate the file again."
 _POSITIONS, _MASSES = "sources_positions", "sources_mass"
 
@@ -93,15 +95,19 @@ def check_source_header(path, is_hdf5):
         return
     try:
         with h5py.File(path, "r") as file:
-            shapes = [getattr(file.get(name), "shape", None) for name in (_POSITIONS, _MASSES)]
-    except (OSError, RuntimeError) as error:
+            positions, masses = (_shape(file.get(name)) for name in (_POSITIONS, _MASSES))
+    except (OSError, RuntimeError, TypeError, ValueError) as error:
         raise DatasetFormatError(f"'{path}' cannot be read as HDF5: {error}. {_REMEDY}") from error
-    positions, masses = shapes
     if masses is None or len(masses) != 1 or positions != (*masses, 3):
         raise DatasetFormatError(
-            f"'{path}' must hold datasets '{_POSITIONS}' of shape (n, 3) and '{_MASSES}' of shape "
-            f"(n,); found shapes {positions} and {masses}. {_REMEDY}"
+            f"'{path}' must hold numbers in datasets '{_POSITIONS}' of shape (n, 3) and "
+            f"'{_MASSES}' of shape (n,); found shapes {positions} and {masses}. {_REMEDY}"
         )
+
+
+def _shape(item):
+    """Shape of a dataset of numbers that are all in the file, else None."""
+    return item.shape if isinstance(item, h5py.Dataset) and is_whole(item) else None
 
 
 def _count(path, line):
@@ -139,10 +145,10 @@ def _read_text(path, column):
             f"{n_columns} numbers. Choose another source_mass."
         )
     try:
-        table = np.array([word for words in rows for word in words], dtype=np.bytes_)
-        table = table.astype(np.float64).reshape(n_sources, n_columns)
+        table = np.array([float(word) for words in rows for word in words])
     except ValueError as error:
         raise DatasetFormatError(f"'{path}' must hold numbers: {error}. {_REMEDY}") from error
+    table = table.reshape(n_sources, n_columns)
     return table[:, :3], table[:, 3 + column]
 
 

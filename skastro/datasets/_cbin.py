@@ -110,12 +110,8 @@ def read_numpy_header(path, names=()):
         stream.seek(0)
         shape, is_fortran, dtype = _npy_header(path, stream)
         offset = stream.tell()
-    found, expected = path.stat().st_size - offset, math.prod(shape) * dtype.itemsize
-    if found != expected:
-        raise DatasetFormatError(
-            f"'{path}' must have {expected} bytes behind its header, for {shape} values of "
-            f"{dtype}; found {found}. {_REMEDY}"
-        )
+    found = path.stat().st_size - offset
+    _check_length(path, shape, dtype, found)
     return Binary(((offset, found),), dtype, "F" if is_fortran else "C", shape)
 
 
@@ -132,9 +128,21 @@ def _zipped(path, names):
                 )
             with archive.open(chosen[0]) as stream:
                 shape, _, dtype = _npy_header(path, stream)
+                found = archive.getinfo(chosen[0]).file_size - stream.tell()
     except (OSError, EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
         raise DatasetFormatError(f"'{path}' cannot be read as .npz: {error}. {_REMEDY}") from error
-    return Zipped(chosen[0], dtype, shape)
+    _check_length(path, shape, dtype, found)
+    return Zipped(chosen[0], shape)
+
+
+def _check_length(path, shape, dtype, found):
+    """Raise unless there are as many bytes as the values need, before memory is asked for."""
+    expected = math.prod(shape) * dtype.itemsize
+    if found != expected:
+        raise DatasetFormatError(
+            f"'{path}' must have {expected} bytes behind its header, for {shape} values of "
+            f"{dtype}; found {found}. {_REMEDY}"
+        )
 
 
 def _npy_header(path, stream):
@@ -150,7 +158,7 @@ def _npy_header(path, stream):
         raise DatasetFormatError(
             f"'{path}' has no readable header of NumPy ({reason}). {_REMEDY}"
         ) from error
-    if len(shape) != 3 or 0 in shape or dtype.kind not in "fiu":
+    if len(shape) != 3 or min(shape) < 1 or dtype.kind not in "fiu":
         raise DatasetFormatError(
             f"'{path}' must hold a cube of real numbers, with 3 axes; found shape {shape} and "
             f"dtype {dtype}. Save one cube in each file."

@@ -1,11 +1,10 @@
 """Find files of reionization codes by their names."""
 
 import os
-from pathlib import Path
 
 from skastro.exceptions import DatasetFormatError, DatasetNotFoundError
 
-from ._checks import message
+from ._files import check_paths, files_in
 
 
 def find_files(owner, path, recognize, known):
@@ -40,12 +39,12 @@ def find_files(owner, path, recognize, known):
         If `path` is of another type.
     """
     found = {}
-    for item in _check_paths(owner, path):
+    for item in check_paths(owner, path):
         if not item.exists():
             raise DatasetNotFoundError(
                 f"{owner} found no file or folder '{item}' (parameter path). Correct path."
             )
-        for file in _in_folder(item) if item.is_dir() else [item]:
+        for file in files_in(item) if item.is_dir() else [item]:
             told = recognize(file.name)
             if told is None and not item.is_dir():
                 raise DatasetFormatError(
@@ -65,28 +64,3 @@ def find_files(owner, path, recognize, known):
             f"Expected names such as {', '.join(known)}. Correct path."
         )
     return list(found.values())
-
-
-def _in_folder(folder):
-    return sorted(
-        Path(place, name)
-        for place, _, names in os.walk(folder, onerror=_raise)
-        for name in names
-        if not name.startswith(".")
-    )
-
-
-def _raise(error):
-    raise error
-
-
-def _check_paths(owner, path):
-    items = [path] if isinstance(path, (str, os.PathLike)) else path
-    try:
-        paths = [Path(os.path.abspath(Path(item).expanduser())) for item in items]
-    except TypeError:
-        paths = []
-    if not paths:
-        allowed = "a str or a path, of a file or folder, or a sequence of at least one of these"
-        raise TypeError(message(owner, "path", allowed, path))
-    return paths

@@ -63,14 +63,11 @@ class Zipped:
     ----------
     member : str
         Name of the array in the archive, with its suffix.
-    dtype : numpy.dtype
-        Type of the values in the file.
     shape : tuple of int
         Shape of the cube.
     """
 
     member: str
-    dtype: np.dtype
     shape: tuple
 
     def read(self, path):
@@ -106,3 +103,26 @@ class Dataset:
         """Read the cube, see `Binary.read`."""
         with h5py.File(path, "r") as file:
             return file[self.name][()]
+
+
+def is_whole(dataset):
+    """Whether a dataset of HDF5 holds real numbers, and all of them are in the file.
+
+    What was never written takes no place in a file, whatever the shape, and is read as zeros.
+
+    Parameters
+    ----------
+    dataset : h5py.Dataset
+        The dataset.
+
+    Returns
+    -------
+    bool
+        True if it does.
+    """
+    if dataset.dtype.kind not in "fiu":
+        return False
+    if dataset.chunks is None:
+        return dataset.id.get_storage_size() == dataset.nbytes
+    sizes = zip(dataset.shape, dataset.chunks, strict=True)
+    return dataset.id.get_num_chunks() == math.prod(-(-size // chunk) for size, chunk in sizes)

@@ -9,11 +9,10 @@ import numpy as np
 
 from skastro.exceptions import DatasetFormatError
 
-from ._cbin_forms import Dataset
+from ._cbin_forms import Dataset, is_whole
 from ._cbin_source import Cube
 
 KNOWN_NAMES = ("reion_cubes_seed2001_fesc0.120.h5",)
-_ATTRIBUTES = ("random_seed", "f_esc", "box_len_Mpc")
 _UNIT = re.compile(r"\s*(?P<unit>.*?)\s*(?:\((?P<frame>comoving|proper)\))?\s*")
 _REMEDY = "Copy or generate the file again."
 
@@ -91,7 +90,13 @@ def read_groups(path):
     """
     try:
         with h5py.File(path, "r") as file:
-            seed, f_esc, box_size = (_number(file, name) for name in _ATTRIBUTES)
+            seed = _number(file, "random_seed")
+            f_esc, box_size = float(_number(file, "f_esc")), float(_number(file, "box_len_Mpc"))
+            if seed != int(seed) or abs(int(seed)) >= 2**63 or box_size <= 0:
+                raise DatasetFormatError(
+                    f"'{path}' must have a 'random_seed' that is a whole number of int64 and a "
+                    f"'box_len_Mpc' above 0; found {seed} and {box_size}. {_REMEDY}"
+                )
             groups = [item for item in file.values() if isinstance(item, h5py.Group)]
             if not groups:
                 raise DatasetFormatError(
@@ -102,7 +107,9 @@ def read_groups(path):
                 CubeGroup(path, int(seed), f_esc, box_size, *_group(path, group))
                 for group in groups
             ]
-    except (OSError, RuntimeError, KeyError) as error:
+    except DatasetFormatError:
+        raise
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
         raise DatasetFormatError(f"'{path}' cannot be read as HDF5: {error}. {_REMEDY}") from error
 
 
@@ -116,11 +123,16 @@ def _group(path, group):
                 f"'{item.name}' of '{path}' must be a cube of real numbers; found shape {shape} "
                 f"and dtype {getattr(item, 'dtype', None)}. {_REMEDY}"
             )
+        if not is_whole(item):
+            raise DatasetFormatError(
+                f"'{item.name}' of '{path}' must have all its values in the file; of its shape "
+                f"{shape} some were never written, and would be read as zeros. {_REMEDY}"
+            )
         bounds = (-1e-3, 1 + 1e-3) if name == "xHII" else None
         cubes[name] = Cube(path, Dataset(item.name, shape), size, bounds=bounds)
         units[name] = _unit(path, item)
-    mean = _number(group, "mean_xHII") if "mean_xHII" in group.attrs else np.nan
-    return _number(group, "redshift"), mean, cubes, units
+    mean = float(_number(group, "mean_xHII")) if "mean_xHII" in group.attrs else np.nan
+    return float(_number(group, "redshift")), mean, cubes, units
 
 
 def _unit(path, item):
@@ -145,9 +157,10 @@ def _unit(path, item):
 
 def _number(group, name):
     value = group.attrs.get(name)
-    if np.ndim(value) or not isinstance(value, (int, float, np.integer, np.floating)):
+    is_number = isinstance(value, (int, float, np.integer, np.floating))
+    if not is_number or not np.isfinite(value):
         raise DatasetFormatError(
-            f"'{group.file.filename}' must have a number '{name}' among the attributes of "
-            f"'{group.name}'; found {sorted(group.attrs)}. {_REMEDY}"
+            f"'{group.file.filename}' must have a finite number '{name}' among the attributes of "
+            f"'{group.name}'; found {value!r}; there are {sorted(group.attrs)}. {_REMEDY}"
         )
-    return float(value)
+    return value

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..datasets._checks import message
+from ..exceptions import UnitMismatchError
+from ..utils._modes import box_lengths as numbers_of_lengths
 
 AXES = ("x", "y", "z")
 _NO_DIRECTION = 1e-9
@@ -66,21 +68,22 @@ def box_lengths(owner, box_size, spatial):
 
     Raises
     ------
+    UnitMismatchError
+        If a quantity is no length.
     ValueError
         If there is neither one length nor one for each axis, or they are not greater than zero.
     """
     if box_size is None:
         return None
-    quantity = hasattr(box_size, "to_value")
-    lengths = np.asarray(box_size.to_value("Mpc") if quantity else box_size, dtype=np.float64)
-    one = lengths.shape == () and len(set(spatial)) == 1
-    if not (one or lengths.shape == (len(spatial),)) or not (lengths > 0).all():
-        allowed = (
-            f"lengths greater than zero, one for each of {len(spatial)} axes, or one where all "
-            f"have equally many cells, here {spatial}"
-        )
-        raise ValueError(message(owner, "box_size", allowed, box_size))
-    return np.broadcast_to(lengths, len(spatial))
+    if hasattr(box_size, "to_value"):
+        from astropy.units import UnitConversionError
+
+        try:
+            box_size = box_size.to_value("Mpc")
+        except UnitConversionError as error:
+            words = "lengths, which can be converted to Mpc"
+            raise UnitMismatchError(message(owner, "box_size", words, box_size)) from error
+    return numbers_of_lengths(owner, box_size, spatial)
 
 
 def center_of_mass(mass, periodic):

@@ -92,7 +92,7 @@ def matthews_at(y_true, y_pred, *, threshold=0.5, by=None):
 
     Of an ionized fraction with a threshold of 0.5 this says how well ionized and neutral cells
     are told apart, also where nearly all are of one kind: 1 for a perfect map, 0 for one that
-    is no better than chance.
+    is no better than chance [1]_.
 
     Parameters
     ----------
@@ -118,6 +118,10 @@ def matthews_at(y_true, y_pred, *, threshold=0.5, by=None):
     See Also
     --------
     sklearn.metrics.matthews_corrcoef : The coefficient, of arrays of classes.
+
+    References
+    ----------
+    .. [1] Matthews, B. W. 1975, Biochim. Biophys. Acta 405, 442.
 
     Examples
     --------

@@ -23,7 +23,7 @@ def cross_correlation_coefficient(
     :math:`r(k) = P_{tp}(k) / \sqrt{P_{tt}(k) P_{pp}(k)}`, with :math:`P_{tp}` the cross spectrum
     of truth and prediction and :math:`P_{tt}, P_{pp}` their own. r is 1 where structures of
     the size 1/k are all in their places, whatever their amplitude, and 0 where they are
-    placed at random.
+    placed at random [1]_.
 
     Parameters
     ----------
@@ -63,6 +63,10 @@ def cross_correlation_coefficient(
     power_ratio : Whether amplitudes are right.
     skastro.statistics.PowerSpectrum : Power spectra as features, with the same bins.
 
+    References
+    ----------
+    .. [1] Zahn, O. et al. 2011, MNRAS 414, 727, where simulated ionized fractions are compared.
+
     Examples
     --------
     >>> import numpy as np
@@ -76,7 +80,8 @@ def cross_correlation_coefficient(
     owner = "cross_correlation_coefficient"
     k, (tt, pp, tp) = _spectra(owner, y_true, y_pred, box_size, n_bins, binning, dim)
     scale = np.sqrt(tt) * np.sqrt(pp)
-    return k, np.divide(tp, scale, out=np.full_like(tp, np.nan), where=scale > 0)
+    r = np.divide(tp, scale, out=np.full_like(tp, np.nan), where=scale > 0)
+    return k, np.clip(r, -1, 1)
 
 
 def power_ratio(y_true, y_pred, *, box_size=None, n_bins=16, binning="log", dim=None):

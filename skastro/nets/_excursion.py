@@ -10,17 +10,18 @@ import torch
 from torch import nn
 
 from ..utils._params import DIM, Interval, StrOptions
-from ._field import FieldNet
+from ._field import FieldNet, bare_convolution
 from ._layers import ACTIVATIONS, convolution
 
 _MOST = 15.0  # of the logarithm of a source
 _LEAST = 1e-6  # of a mean, added to it
 _PARTS = 4  # of a cell, along an axis, in or out of a sphere
-_CACHED_CELLS = 1 << 21
+_CACHED_CELLS = 1 << 20
+_POWER = 1.5  # of a channel, from which sources begin
 
 
 class ExcursionNet(FieldNet):
-    r"""Net of the form of an excursion set: what do spheres around each cell hold?
+    r"""Net of the form of an excursion set, which asks what spheres around each cell hold.
 
     A cell is ionized where some sphere around it holds sources for all its atoms [1]_. This
     net has that form, and learns the rest. Channels of each cell become the logarithms of
@@ -35,9 +36,9 @@ class ExcursionNet(FieldNet):
     radii : tuple of float, default=(1.0, 1.4, 2.0, 2.8, 4.0, 5.7, 8.0)
         Radii of the spheres in cells, ascending, at least 0.5. They ought to go up to what photons
         travel, by small steps.
-    n_sources : int, default=2
+    n_sources : int, default=3
         Positive fields that are averaged.
-    n_features : int, default=4
+    n_features : int, default=6
         Weighted sums that are compared from radius to radius.
     hidden_layer_sizes : tuple of int, default=(32, 32)
         Units of the dense net at the end.
@@ -77,7 +78,9 @@ class ExcursionNet(FieldNet):
     and the dense net is given :math:`x`, :math:`\log s`, the greatest :math:`t_R` of all
     radii, the greatest of the larger half of them, and that of the largest. With the channels
     as logarithms, an emissivity that is a power of the density of sources, and its ratio to the
-    gas, are linear maps. Numbers of a map such as its redshift are channels like others.
+    gas, are linear maps. At the start, each source is the power 1.5 of one channel, in turn, which
+    should be logarithms of scale one. Numbers of a map, such as its redshift, are channels like
+    others.
 
     A cell counts by the part of it that lies in the sphere, to a sixteenth or less. Means are
     products of Fourier transforms, whose rounding in float32, 1e-7 of the greatest value, is all
@@ -98,7 +101,7 @@ class ExcursionNet(FieldNet):
     >>> module(torch.zeros(2, 3, 15, 16, 20)).shape
     torch.Size([2, 1, 15, 16, 20])
     >>> net.reach, sum(weights.numel() for weights in module.parameters())
-    (4, 2063)
+    (4, 2324)
     """
 
     _parameter_constraints = {
@@ -117,8 +120,8 @@ class ExcursionNet(FieldNet):
         self,
         radii=(1.0, 1.4, 2.0, 2.8, 4.0, 5.7, 8.0),
         *,
-        n_sources=2,
-        n_features=4,
+        n_sources=3,
+        n_features=6,
         hidden_layer_sizes=(32, 32),
         n_hidden=16,
         kernel_size=1,
@@ -139,7 +142,8 @@ class ExcursionNet(FieldNet):
     @property
     def reach(self):
         """Distance, in cells along an axis, of the farthest input that an output depends on."""
-        return _cells_within(max(self.radii)) + self.kernel_size // 2
+        self._check_radii()
+        return _cells_within(self.radii[-1]) + self.kernel_size // 2
 
     @property
     def stride(self):
@@ -161,7 +165,7 @@ class ExcursionNet(FieldNet):
         dim = len(spatial)
         n_seen = n_fields + self.n_sources + 3 * self.n_features
         sizes = [n_seen, *self.hidden_layer_sizes, n_outputs]
-        return _ExcursionModule(
+        module = _ExcursionModule(
             linear=nn.Sequential(*self._dense(dim, [n_fields, self.n_sources])),
             dense=nn.Sequential(
                 *self._dense(dim, [n_fields, *(self.n_hidden,) * 2, self.n_sources])
@@ -171,19 +175,26 @@ class ExcursionNet(FieldNet):
             head=nn.Sequential(*self._dense(dim, sizes, self.kernel_size)),
             n_radii=len(self.radii),
         )
+        module.begin_with_powers()
+        return module
 
     def _dense(self, dim, sizes, kernel_size=1):
         """Dense layers on each cell, the first one on some around it."""
         layers = []
         for i, (before, after) in enumerate(pairwise(sizes)):
-            layers += convolution(
-                before,
-                after,
-                1 if i else kernel_size,
-                dim=dim,
-                padding_mode=self.padding_mode,
-                activation=None if i == len(sizes) - 2 else ACTIVATIONS[self.activation],
-            )
+            if i or kernel_size == 1:
+                layers.append(bare_convolution(before, after, 1, dim))
+            else:
+                layers += convolution(
+                    before,
+                    after,
+                    kernel_size,
+                    dim=dim,
+                    padding_mode=self.padding_mode,
+                    activation=None,
+                )
+            if i < len(sizes) - 2:
+                layers.append(ACTIVATIONS[self.activation]())
         return layers
 
 
@@ -199,6 +210,15 @@ class _ExcursionModule(nn.Module):
         self.bias = nn.Parameter(torch.zeros(n_radii, weigh.out_features))
         self.head = head
 
+    def begin_with_powers(self):
+        """Let each source be the power of one channel, in turn."""
+        with torch.no_grad():
+            weights = self.linear[0].weight.zero_().flatten(1)
+            for source, row in enumerate(weights):
+                row[source % len(row)] = _POWER
+            for values in (self.linear[0].bias, self.dense[-1].weight, self.dense[-1].bias):
+                values.zero_()
+
     def forward(self, x):
         """Turn ``(n, c, *spatial)`` into fields."""
         log = self.linear(x) + self.dense(x)
@@ -209,14 +229,30 @@ class _ExcursionModule(nn.Module):
             n_small = len(self.bias) // 2
             for i, means in enumerate(self.spheres(log.clamp(max=_MOST).exp())):
                 value = self._weighed((means + _LEAST).log()) + self.bias[i].reshape(-1, *ones)
-                of_all = torch.maximum(of_all, value)
+                of_all = _Greater.apply(of_all, value)
                 if i >= n_small:
-                    of_large = value if of_large is None else torch.maximum(of_large, value)
+                    of_large = value if of_large is None else _Greater.apply(of_large, value)
         return self.head(torch.cat([x, log, of_all, of_large, value], dim=1))
 
     def _weighed(self, log):
         """Weighted sums of sources."""
         return torch.einsum("ns...,fs->nf...", log, self.weigh.weight)
+
+
+class _Greater(torch.autograd.Function):
+    """Greater of two values, whose gradient goes to one of them; torch's own shares it."""
+
+    @staticmethod
+    def forward(ctx, one, other):
+        larger = other > one
+        ctx.save_for_backward(larger)
+        return torch.where(larger, other, one)
+
+    @staticmethod
+    def backward(ctx, grad):
+        (larger,) = ctx.saved_tensors
+        to_other = grad * larger
+        return grad - to_other, to_other
 
 
 class _Spheres(nn.Module):

@@ -1,18 +1,23 @@
-"""How boxes and fields are cut, scaled and compared in training."""
+"""How boxes and fields are checked, cut, scaled and compared."""
 
 import numpy as np
+import torch
 from sklearn.utils.validation import check_array
 
 from ..exceptions import MapShapeError
-from ..maps import LazyMaps, open_maps
-from ..nets import UNet
+from ..maps import LazyMaps, check_maps, open_maps
+from ..nets import Net, UNet
 from ..preprocessing import FieldScaler
-from ..utils import as_numpy, check_finite, map_layout
+from ..utils import as_numpy, check_finite, is_torch, map_layout
 from ._base import NetEstimator
 from ._field_dataset import FieldDataset, check_range
 from ._field_losses import FIELD_LOSSES, OF_FRACTIONS, FieldLoss
+from ._field_predictions import memory_advice, put_boxes_through
 from ._losses import Loss
+from ._precision import computing_in
 from ._same_size import SameSize
+from ._torch import thread_count
+from ._views import check_symmetries
 from ._windows import Windows
 
 
@@ -28,24 +33,20 @@ class FieldEstimator(NetEstimator):
     def _items_per_sample(self):
         return 1 if self.patch_size is None else self.n_patches
 
-    @property
-    def _net_or_default(self):
-        return self._default_net() if self.net is None else self.net
+    def _spec(self):
+        """The net that fit trains, whose parameters are checked before its reach is asked for."""
+        if self._continues:
+            return self._architecture[0]
+        spec = self._default_net() if self.net is None else self.net
+        if isinstance(spec, Net):
+            spec._validate_params()
+        return spec
 
     def _check_target(self, X, y):
         """Checked fields, how many there are, and whether they have no axis for that."""
         layout = map_layout(X.shape, getattr(self.net, "dim", None), self._name)
         if not isinstance(y, LazyMaps):
-            y = check_array(
-                as_numpy(y),
-                dtype=np.float32,
-                order="C",
-                ensure_2d=False,
-                allow_nd=True,
-                ensure_all_finite=False,
-                input_name="y",
-                estimator=self,
-            )
+            y = self._as_floats(y)
         single = y.ndim == layout.dim + 1
         if not (single or y.ndim == layout.dim + 2) or y.shape[-layout.dim :] != layout.spatial:
             raise MapShapeError(
@@ -64,6 +65,30 @@ class FieldEstimator(NetEstimator):
             if self._target_range is not None:
                 check_range(y.min(), y.max(), self._target_range, self._name)
         return y, 1 if single else y.shape[1], single
+
+    def _as_floats(self, y):
+        """Fields in float32; nothing is lost in silence but digits."""
+        if isinstance(y, np.ma.MaskedArray) and y.mask.any():
+            raise ValueError(
+                f"{self._name} takes no masked values, and the mask of y would be lost. Fill them "
+                f"first: y.filled(value)."
+            )
+        if is_torch(y) and y.is_complex():
+            raise ValueError(
+                f"{self._name} takes real fields y; got a tensor of {y.dtype}. Take its real part "
+                f"and its imaginary part as two targets, torch.stack([y.real, y.imag], 1)."
+            )
+        with np.errstate(over="ignore"):
+            return check_array(
+                as_numpy(y),
+                dtype=np.float32,
+                order="C",
+                ensure_2d=False,
+                allow_nd=True,
+                ensure_all_finite=False,
+                input_name="y",
+                estimator=self,
+            )
 
     def _check_warm_start(self, n_targets):
         """Refuse fields that do not fit the net that is there."""
@@ -100,13 +125,21 @@ class FieldEstimator(NetEstimator):
         return Windows(size, halo, getattr(spec, "stride", 1), periodic, wraps)
 
     def _encode(self, y, train):
-        if self.output == "fraction":
-            self.target_scaler_ = None
-            return y
+        """The fields as they are, which are scaled batch by batch; learn how from rows `train`."""
         if not self._continues:
-            scaler = FieldScaler(dim=len(self._architecture[1]) - 1)
-            self.target_scaler_ = scaler.fit(open_maps(y)[train]) if self.normalize_y else None
-        return y if self.target_scaler_ is None else self.target_scaler_.transform(y)
+            scales = self.normalize_y and self.output != "fraction"
+            self.target_scaler_ = self._fit_scaler(y, train) if scales else None
+        return y
+
+    def _fit_scaler(self, y, train):
+        """Mean and standard deviation of each field."""
+        dim = len(self._architecture[1]) - 1
+        scaler, n_seen = FieldScaler(dim=dim), 0
+        for chunk in open_maps(y)[train].chunks():
+            check_finite(chunk, self._name, dim=dim, samples=train[n_seen:], input_name="y")
+            scaler.partial_fit(chunk)
+            n_seen += len(chunk)
+        return scaler
 
     def _dataset(self, X, map_shape, y, training=False, **options):
         return FieldDataset(
@@ -116,6 +149,7 @@ class FieldEstimator(NetEstimator):
             windows=self._windows(self._architecture[0], self.patch_size),
             n_patches=self._items_per_sample if training else None,
             target_range=self._target_range,
+            target_scaler=self.target_scaler_,
             **options,
         )
 
@@ -130,3 +164,30 @@ class FieldEstimator(NetEstimator):
         net = super()._make_net(device, module)
         net.output_shape = None
         return net
+
+    def _outputs(self, X):
+        """Fields of maps, ``(n_samples, n_targets, *spatial)`` in the user's units."""
+        self._validate_params()
+        spec, map_shape, (n_targets,) = self._architecture
+        if self.average_symmetries:
+            check_symmetries(self, map_shape)
+        dim = len(map_shape) - 1
+        X = as_numpy(check_maps(self, X, reset=False, dim=dim, free_size=True))
+        tiles = self._windows(spec, self.tile_size).tiles(tuple(X.shape[-dim:]))
+        with (
+            thread_count(self.n_threads),
+            computing_in("float32", torch.device(self.net_.device)),
+            memory_advice(self._name, "Predict by smaller tiles: set or lower tile_size."),
+            torch.inference_mode(),
+        ):
+            return put_boxes_through(
+                self.net_,
+                X,
+                map_shape[0],
+                n_targets,
+                tiles,
+                owner=self._name,
+                augmentation=self.augmentation if self.average_symmetries else None,
+                link=torch.sigmoid if self._fitted_output == "fraction" else None,
+                scaler=self.target_scaler_,
+            )

@@ -10,13 +10,14 @@ from ._torch import derive_seed
 from ._windows import cut, turned_offset
 
 _INPUTS = {"maps": "X", "y": "y"}
+_ROUNDING = 1e-5
 
 
 class FieldDataset(MapDataset):
     """Maps and fields of the same size, cut into windows.
 
     An item is a window: those of a sample are neighbours, also in the random order of an epoch,
-    so that a sample is read once for those of its windows that are in one batch.
+    so that a sample in a file is read once for all of them.
 
     Parameters
     ----------
@@ -31,22 +32,37 @@ class FieldDataset(MapDataset):
     n_patches : int or None
         Windows of a sample in an epoch, each anywhere; None takes those that cover it.
     target_range : tuple of float, default=None
-        Least and greatest value that a target may have.
+        Least and greatest value that a target may have, checked where targets are read.
+    target_scaler : FieldScaler, default=None
+        What scales the targets, a batch at a time.
     **options
         As for `MapDataset`.
     """
 
-    def __init__(self, X, map_shape, y, *, windows, n_patches, target_range=None, **options):
+    def __init__(
+        self,
+        X,
+        map_shape,
+        y,
+        *,
+        windows,
+        n_patches,
+        target_range=None,
+        target_scaler=None,
+        **options,
+    ):
         super().__init__(X, map_shape, **options)
         self.samples = self.rows
         self.y = y if isinstance(y, LazyMaps) else share_memory(y)
         self.windows = windows
         self.target_range = target_range
+        self.target_scaler = target_scaler
         self._target_shape = (-1, *map_shape[1:])
         self._core, self._window = windows.training_shape(map_shape[1:])
         self._grid = windows.grid(map_shape[1:]) if n_patches is None else None
         self._per_sample = len(self._grid) if n_patches is None else n_patches
         self.rows = torch.arange(len(self.samples) * self._per_sample)
+        self._held = {}
 
     def start_epoch(self):
         """Draw the random numbers of the epoch.
@@ -60,6 +76,7 @@ class FieldDataset(MapDataset):
             fields = getattr(self, name)
             if isinstance(fields, LazyMaps):
                 setattr(self, name, fields.realization(self.epoch))
+        self._held = {}
         spatial, n_samples = self.map_shape[1:], len(self.maps)
         n_windows = n_samples * self._per_sample
         shift = self.augmentation is not None and self.augmentation.shift
@@ -68,9 +85,9 @@ class FieldDataset(MapDataset):
         if self.augmentation is not None:
             rng = np.random.default_rng(derive_seed(self.seed, 1, self.epoch))
             self._draws = self.augmentation.draw(rng, n_windows, self._window)
-            self._draws[:, 1:] *= self._window == spatial
-            if self._window == spatial:
-                self._starts[:] = 0
+            whole = self._core == self._window == spatial
+            self._draws[:, 1:] *= whole
+            self._starts *= not whole
         rng = np.random.default_rng(derive_seed(self.seed, 0, self.epoch))
         order = rng.permutation(len(self.samples))[:, None] * self._per_sample
         return torch.from_numpy((order + np.arange(self._per_sample)).ravel())
@@ -102,41 +119,50 @@ class FieldDataset(MapDataset):
         begin, offset = self.windows.place(starts, self.map_shape[1:])
         maps = self._cut("maps", self.map_shape, samples, begin).to(self.device)
         y = self._cut("y", self._target_shape, samples, begin)
-        if self.target_range is not None:
+        if self.target_range is not None and isinstance(self.y, LazyMaps):
             check_range(*y.aminmax(), self.target_range, self.owner)
         y = y.to(self.device)
         if draws is not None:
             maps = self.augmentation.apply(maps, draws)
             y = self.augmentation.apply(y, draws, turn_vectors=False)
             offset = turned_offset(draws[:, 0], offset, self._core, self._window)
-        target = crop(y, offset, self._core), torch.from_numpy(offset)
+        y = crop(y, offset, self._core)
+        if self.target_scaler is not None:
+            y = self.target_scaler._apply(y)
+        target = y, torch.from_numpy(offset)
         if self.weight is not None:
             target += (self.weight[samples].to(self.device),)
         return maps, target
 
     def _cut(self, name, shape, samples, begin):
-        """Windows of maps or targets; each sample of lazy ones is read once."""
+        """Windows of maps or targets."""
         fields = getattr(self, name)
         if isinstance(fields, LazyMaps):
-            read, position = np.unique(samples, return_inverse=True)
-            fields = np.asarray(fields[read])
-            check_finite(
-                fields, self.owner, dim=len(shape) - 1, samples=read, input_name=_INPUTS[name]
-            )
-            fields = torch.from_numpy(fields)
-        else:
-            position = samples
-        windows = zip(position.tolist(), begin.tolist(), strict=True)
+            fields = self._read(name, samples, len(shape) - 1)
+        windows = zip(samples.tolist(), begin.tolist(), strict=True)
         return torch.stack([cut(fields[i].reshape(shape), at, self._window) for i, at in windows])
+
+    def _read(self, name, samples, dim):
+        """Samples of lazy fields by their numbers; the last one is held for the next batch."""
+        fields = {i: field for i, field in self._held.pop(name, {}).items() if i in samples}
+        rows = np.setdiff1d(samples, list(fields))
+        if len(rows):
+            found = np.asarray(getattr(self, name)[rows])
+            check_finite(found, self.owner, dim=dim, samples=rows, input_name=_INPUTS[name])
+            fields |= zip(rows.tolist(), torch.from_numpy(found), strict=True)
+        if self._per_sample > 1:
+            last = int(samples[-1])
+            self._held[name] = {last: fields[last].clone()}
+        return fields
 
 
 def check_range(least, most, target_range, owner):
-    """Refuse targets that the net could not make.
+    """Refuse targets that the net could not make, unless they are off by rounding.
 
     Parameters
     ----------
     least, most : float
-        Of the targets.
+        Least and greatest of the targets.
     target_range : tuple of float
         What they may be.
     owner : str
@@ -148,10 +174,10 @@ def check_range(least, most, target_range, owner):
         If targets are out of the range.
     """
     low, high = target_range
-    if least < low or most > high:
+    if least < low - _ROUNDING or most > high + _ROUNDING:
         raise ValueError(
             f"{owner}(output='fraction') takes targets y from {low:g} to {high:g}; got some from "
-            f"{least:g} to {most:g}. Divide or clip y, or set output='free'."
+            f"{least:.7g} to {most:.7g}. Divide or clip y, or set output='free'."
         )
 
 

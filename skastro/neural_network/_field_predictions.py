@@ -1,18 +1,26 @@
 """Fields from boxes of any size, tile by tile."""
 
 import math
+import re
 from contextlib import contextmanager
 
 import numpy as np
 import torch
 
+from ..exceptions import DivergenceError
+from ..maps import LazyMaps
+from ..utils import check_finite
+from ._batches import share_memory
 from ._symmetry_group import inverse_elements
 from ._windows import cut
 
 _CELLS_AT_ONCE = 2**18
+_LACK_OF_MEMORY = re.compile("out of memory|not enough memory|allocate memory|ALLOC_FAILED")
 
 
-def put_boxes_through(net, X, n_channels, n_outputs, tiles, *, augmentation=None, link=None):
+def put_boxes_through(
+    net, X, n_channels, n_outputs, tiles, *, owner, augmentation=None, link=None, scaler=None
+):
     """Outputs of a net for boxes, put together from tiles.
 
     Parameters
@@ -25,16 +33,27 @@ def put_boxes_through(net, X, n_channels, n_outputs, tiles, *, augmentation=None
         Channels of a map, and of what the net makes of it.
     tiles : list of Tile
         Where boxes are cut.
+    owner : str
+        Estimator that is named in errors.
     augmentation : Symmetries, default=None
         Symmetries over which outputs are averaged, each turned back; None takes boxes as they
         are.
     link : callable, default=None
         What is done to outputs of the net.
+    scaler : FieldScaler, default=None
+        What has scaled the targets, to be undone.
 
     Returns
     -------
     ndarray of float32, of shape (n_samples, n_outputs, *spatial)
         The outputs.
+
+    Raises
+    ------
+    ValueError
+        If a value of maps that are read is not finite.
+    DivergenceError
+        If the net makes NaN or infinity of the maps.
     """
     spatial = tuple(X.shape[-len(tiles[0].shape) :])
     cells = max(math.prod(tile.shape) for tile in tiles)
@@ -45,19 +64,12 @@ def put_boxes_through(net, X, n_channels, n_outputs, tiles, *, augmentation=None
     def fill(out, boxes):
         """Put every tile of some boxes through the net."""
         for tile in tiles:
-            made = net.put_through(
-                net.module_, cut(boxes, tile.begin, tile.shape), fill_to=n_at_once
-            )
-            made = made[(..., *tile.inner)]
+            window = cut(boxes, tile.begin, tile.shape).clone()  # which a net may write to
+            made = net.put_through(net.module_, window, fill_to=n_at_once)[(..., *tile.inner)]
             out[(..., *tile.core)] = made if link is None else link(made)
 
-    for start in range(0, len(X), n_at_once):
-        boxes = torch.from_numpy(np.array(X[start : start + n_at_once]))
-        boxes = boxes.reshape(len(boxes), n_channels, *spatial)
-        out = torch.from_numpy(outputs[start : start + n_at_once])
-        if augmentation is None:
-            fill(out, boxes)
-            continue
+    def fill_by_views(out, boxes):
+        """Fill with the mean over all symmetric views."""
         there = augmentation.elements(spatial)
         back = there.copy()
         back[:, 0] = inverse_elements(spatial)
@@ -68,6 +80,23 @@ def put_boxes_through(net, X, n_channels, n_outputs, tiles, *, augmentation=None
             fill(turned, augmentation.apply(boxes, rows[0]))
             out += augmentation.apply(turned, rows[1], turn_vectors=False)
         out /= len(there)
+
+    for start in range(0, len(X), n_at_once):
+        some = slice(start, start + n_at_once)
+        boxes, made = np.asarray(X[some]), outputs[some]
+        if isinstance(X, LazyMaps):
+            samples = range(start, start + len(boxes))
+            check_finite(boxes, owner, dim=len(spatial), samples=samples)
+        boxes = share_memory(boxes).reshape(len(boxes), n_channels, *spatial)
+        (fill if augmentation is None else fill_by_views)(torch.from_numpy(made), boxes)
+        if scaler is not None:
+            with np.errstate(over="ignore"):
+                made[:] = scaler._apply_inverse(made)
+        if not np.isfinite(made).all():
+            raise DivergenceError(
+                f"{owner}: the net makes NaN or infinity of finite maps. Scale the maps as those "
+                f"of the fit were scaled, or fit anew with a lower lr or scaled maps."
+            )
     return outputs
 
 
@@ -95,6 +124,6 @@ def memory_advice(owner, remedy):
     try:
         yield
     except RuntimeError as error:
-        if "memory" not in str(error):
+        if _LACK_OF_MEMORY.search(str(error)) is None:
             raise
         raise MemoryError(f"{owner} has not enough memory ({error}). {remedy}") from error

@@ -2,21 +2,14 @@
 
 from numbers import Integral
 
-import numpy as np
-import torch
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ..exceptions import DivergenceError
-from ..maps import check_maps
 from ..metrics import field_r2_score
-from ..utils import as_numpy
 from ..utils._params import Interval, StrOptions
 from ._field_base import FieldEstimator
 from ._field_losses import FIELD_LOSSES
-from ._field_predictions import memory_advice, put_boxes_through
-from ._precision import computing_in
-from ._torch import thread_count
+from ._field_predictions import memory_advice
 
 
 class FieldRegressor(RegressorMixin, FieldEstimator):
@@ -40,8 +33,8 @@ class FieldRegressor(RegressorMixin, FieldEstimator):
         - "squared_error": ``r**2``; "absolute_error": ``abs(r)``; "huber": ``r**2 / 2`` where
           ``abs(r) < 1``, and ``abs(r) - 1 / 2`` elsewhere;
         - "cross_entropy": ``-y * log(p) - (1 - y) * log(1 - p)``, of fractions;
-        - "dice": ``1 - 2 * sum(p * y) / sum(p**2 + y**2)``, sums over the cells of a sample, of
-          fractions [2]_;
+        - "dice": ``1 - 2 * sum(p * y) / sum(p**2 + y**2)``, sums over the cells of a sample or
+          patch, of fractions [2]_;
         - a function of predictions and targets, both of shape ``(n, n_targets, *spatial)``,
           that returns one loss for each sample, or for each value of each.
     output : {"free", "fraction"}, default="free"
@@ -52,7 +45,7 @@ class FieldRegressor(RegressorMixin, FieldEstimator):
         from anywhere, anew in each epoch. None takes boxes whole.
     n_patches : int, default=1
         Patches of a sample in an epoch. They come one after the other, so that a sample in a file
-        is read once for all that are in a batch.
+        is read once for all of them.
     halo : int, default=None
         Cells around each patch and each tile that the net sees and that do not count. None takes
         as many as can matter, ``net.reach``; a net that has no such number needs one here.
@@ -165,8 +158,9 @@ class FieldRegressor(RegressorMixin, FieldEstimator):
     The cells of a tile come out as from the whole box, up to rounding, if the halo is no less than
     ``net.reach`` and, along axes of a periodic box that are cut, the size of the box is a multiple
     of ``net.stride``. Time grows with the halo: of a tile of t cells along an axis, ``t + 2 halo``
-    go through the net. How many samples go through at once depends on the sizes alone, and so
-    does the prediction for a map, not on the maps beside it.
+    go through the net. How many samples go through at once depends on the size of the tiles and on
+    the `batch_size` of the fit alone, so that the prediction for a map has the same bits whatever
+    maps are beside it.
 
     Numbers that belong to a sample, such as its redshift, are given as channels that are constant
     over the map; with ``net.n_conditions`` the net scales and shifts its feature maps by them [3]_.
@@ -307,8 +301,9 @@ class FieldRegressor(RegressorMixin, FieldEstimator):
         MapShapeError
             If the maps do not fit the net or the fields.
         ValueError
-            If a value is not finite, a parameter is out of its range or does not fit another, the
-            device is absent, or targets are no fractions where these are asked for.
+            If a value is not finite, masked or complex, a parameter is out of its range or does
+            not fit another, the device is absent, or targets are no fractions where these are
+            asked for.
         TypeError
             If `net` builds no module, or `callbacks` holds no callbacks.
         MemoryError
@@ -327,8 +322,7 @@ class FieldRegressor(RegressorMixin, FieldEstimator):
         """
         X, sample_weight, groups = self._check_fit(X, y, sample_weight, groups)
         y, n_targets, single = self._check_target(X, y)
-        spec = self._architecture[0] if self._continues else self._net_or_default
-        self._windows(spec, self.patch_size)
+        self._windows(self._spec(), self.patch_size)
         if self._continues:
             self._check_warm_start(n_targets)
         self._single_target, self._fitted_output = single, self.output
@@ -343,8 +337,9 @@ class FieldRegressor(RegressorMixin, FieldEstimator):
         Parameters
         ----------
         X : array-like or LazyMaps of shape (n_samples, [n_channels,] *spatial)
-            Maps with the channels that were fitted, of any size that the net takes. Lazy maps
-            are read few at a time.
+            Maps with the channels that were fitted, of any size that the net takes; but signals
+            of two axes keep their length, unless an axis of channels is added in fit and here.
+            Lazy maps are read few at a time.
 
         Returns
         -------
@@ -356,41 +351,16 @@ class FieldRegressor(RegressorMixin, FieldEstimator):
         MapShapeError
             If samples have not the channels that were fitted.
         ValueError
-            If a value is not finite, or the halo of tiles is unknown.
+            If a value is not finite, a parameter is out of its range or does not fit another, or
+            the halo of tiles is unknown.
         MemoryError
             If torch finds too little memory for a tile.
         DivergenceError
             If the net makes NaN or infinity of the maps.
         """
         check_is_fitted(self)
-        spec, map_shape, (n_outputs,) = self._architecture
-        dim = len(map_shape) - 1
-        X = as_numpy(check_maps(self, X, reset=False, dim=dim, free_size=True))
-        tiles = self._windows(spec, self.tile_size).tiles(tuple(X.shape[-dim:]))
-        remedy = "Predict by smaller tiles: set or lower tile_size."
-        with (
-            thread_count(self.n_threads),
-            computing_in("float32", torch.device(self.net_.device)),
-            memory_advice(self._name, remedy),
-            torch.inference_mode(),
-        ):
-            outputs = put_boxes_through(
-                self.net_,
-                X,
-                map_shape[0],
-                n_outputs,
-                tiles,
-                augmentation=self.augmentation if self.average_symmetries else None,
-                link=torch.sigmoid if self._fitted_output == "fraction" else None,
-            )
-        if not np.isfinite(outputs).all():
-            raise DivergenceError(
-                f"{self._name}: the net makes NaN or infinity of finite maps. Scale the maps as "
-                f"those of the fit were scaled, or fit anew with a lower lr or scaled maps."
-            )
-        outputs = outputs[:, 0] if self._single_target else outputs
-        scaler = self.target_scaler_
-        return outputs if scaler is None else scaler.inverse_transform(outputs)
+        fields = self._outputs(X)
+        return fields[:, 0] if self._single_target else fields
 
     def score(self, X, y, sample_weight=None):
         """Coefficient of determination of the predictions, over all cells of all samples.

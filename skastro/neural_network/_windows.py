@@ -48,14 +48,14 @@ class Windows:
         """
         core = tuple(n if self.size is None else min(self.size, n) for n in spatial)
         window = tuple(
-            c + 2 * self._margin(c, n) if self.periodic else min(c + 2 * self._margin(c, n), n)
+            n if self._sees_all(c, self.halo, n) else c + 2 * self.halo
             for c, n in zip(core, spatial, strict=True)
         )
         return core, window
 
-    def _margin(self, core, n):
-        """Cells around the core along one axis; a box that is whole may need none."""
-        return 0 if core == n and self.wraps == self.periodic else self.halo
+    def _sees_all(self, core, halo, n):
+        """Whether a window along an axis is the box, which the net continues as it should be."""
+        return self.wraps == self.periodic and (core == n or core + 2 * halo >= n)
 
     def place(self, start, spatial):
         """Where the window around a core begins, and the core within it.
@@ -74,8 +74,7 @@ class Windows:
             first cell of its core within it.
         """
         core, window = self.training_shape(spatial)
-        margin = [self._margin(c, n) for c, n in zip(core, spatial, strict=True)]
-        begin = start - np.array(margin)
+        begin = start - (np.array(window) - core) // 2
         if not self.periodic:
             begin = np.clip(begin, 0, np.array(spatial) - window)
         return begin, start - begin
@@ -145,10 +144,9 @@ class Windows:
         """Pieces of one axis: first cell and size of the window, first cell and end of the core."""
         halo = -(-self.halo // self.stride) * self.stride
         size = n if self.size is None else -(-self.size // self.stride) * self.stride
-        whole = size >= n or (size + 2 * halo >= n and self.wraps == self.periodic)
-        if whole and self.wraps == self.periodic:
+        size = min(size, n)
+        if self._sees_all(size, halo, n):
             return [(0, n, 0, n)]
-        size = n if whole else size
         cuts = []
         for start in range(0, n, size):
             stop = min(start + size, n)

@@ -40,7 +40,7 @@ class UnitConverter(MapTransformer):
     ----------
     from_units : str, astropy unit or list of these, default=None
         Unit of all channels, or of each. None is for `convert_bunch` alone: as the Bunch
-        states. The Hubble parameter h is ``littleh``, as in ``"Mpc / littleh"``.
+        states. The Hubble parameter h [1]_ is ``littleh``, as in ``"Mpc / littleh"``.
     to_units : str, astropy unit or list of these, default=None
         Units wanted. None, for all channels or in the list, keeps the unit.
     from_frame : {"comoving", "proper"} or list of these and None, default=None
@@ -86,6 +86,11 @@ class UnitConverter(MapTransformer):
     ``pipeline.fit(X, y, redshift=z)`` and ``pipeline.predict(X, redshift=z)`` hand the
     redshifts to this step; they are requested by default. Redshifts of lazy maps stay with their
     rows when rows are chosen, reordered or pickled.
+
+    References
+    ----------
+    .. [1] Croton, D. 2013, "Damn you, little h! (Or, real-world applications of the Hubble
+       constant using observed and simulated data)", PASA 30, e052.
 
     Examples
     --------

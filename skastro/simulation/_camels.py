@@ -17,10 +17,11 @@ from ..datasets._cmd_format import (
     MAPS_PER_SIMULATION,
     PARAMETER_NAMES,
 )
+from ..utils._seeds import seed_entropy
 from ._box import linear_cell_power, simulate_maps
 from ._camels_files import SUITE, plan_files, write_set
 from ._camels_sets import DEFAULT_SIZES, FIXED_SETS, parameter_table, simulation_streams
-from ._checks import check_count, seed_entropy
+from ._checks import check_count
 from ._density import log_bias
 from ._grid import PeriodicGrid
 

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import fft
 
 from ..datasets._checks import check_choice, message
-from ._checks import seed_entropy
+from ..utils._seeds import seed_entropy
 from ._halo_abundance import BIASES, MASS_FUNCTIONS, SPEED_OF_LIGHT, halo_universe
 from ._halo_catalog import HaloCatalog
 from ._halo_cosmology import check_cosmology

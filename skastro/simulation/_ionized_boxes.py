@@ -7,7 +7,7 @@ from astropy import units
 from sklearn.utils import Bunch
 
 from ..datasets._checks import check_fields, check_switch
-from ._checks import seed_entropy
+from ..utils._seeds import seed_entropy
 from ._collapse import LinearVariance
 from ._excursion_set import ExcursionSet
 from ._grid import PeriodicGrid

@@ -12,7 +12,8 @@ from sklearn.utils import Bunch
 
 from ..datasets._checks import message
 from ..utils._luminosity import LUMINOSITY_EDGES
-from ._checks import check_count, seed_entropy
+from ..utils._seeds import seed_entropy
+from ._checks import check_count
 from ._halo_catalog import HaloCatalog
 from ._halo_lightcone import make_halo_lightcone
 from ._intensity_mapper import IntensityMapper

@@ -5,7 +5,7 @@ from numbers import Integral, Real
 import numpy as np
 
 from ..datasets._checks import message
-from ._checks import seed_entropy
+from ..utils._seeds import seed_entropy
 from ._vector_math import evaluate
 
 

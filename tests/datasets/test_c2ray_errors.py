@@ -1,6 +1,7 @@
 """Files of C2-Ray that are damaged, and parameters that are wrong."""
 
 import re
+import tracemalloc
 
 import h5py
 import numpy as np
@@ -168,6 +169,37 @@ def test_damaged_sources(xfrac, text, message):
     maps = load_c2ray(xfrac).maps
     with pytest.raises(DatasetFormatError, match=message):
         np.asarray(maps)
+
+
+def test_words_of_any_length_take_no_more_memory_than_the_file(xfrac):
+    """An array of bytes would give each word the length of the longest: here 0.3 GB."""
+    rows = ["1 1 1 " + "0" * 100_000 + "2", *["1 1 1 2"] * 999]
+    (xfrac / SOURCES).write_text("1000\n" + "\n".join(rows))
+    maps = load_c2ray(xfrac).maps
+    tracemalloc.start()
+    assert np.asarray(maps)[0, 0, 0, 0, 0] == 2000
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50e6
+
+
+@pytest.mark.parametrize("dtype", ["S3", "f8"])
+def test_sources_in_hdf5_without_numbers(xfrac, dtype):
+    """Words in place of numbers, and numbers that were never written, of which there are none."""
+    with h5py.File(xfrac / SOURCES.replace(".dat", ".hdf5"), "w") as file:
+        file.create_dataset("sources_positions", (10**9, 3), dtype)
+        file.create_dataset("sources_mass", (10**9,), dtype)
+    with pytest.raises(DatasetFormatError, match=r"'sources_positions' of shape \(n, 3\)"):
+        load_c2ray(xfrac, box_size=14)
+
+
+def test_mesh_of_the_sources_is_that_of_what_is_loaded(xfrac):
+    """A density on another mesh that is not loaded does not matter."""
+    (xfrac / DENSITY).write_bytes(ints(9, 8, 7) + np.ones(N, "<f4").tobytes())
+    (xfrac / SOURCES).write_text("1\n7 8 9 2\n")
+    data = load_c2ray(xfrac, fields="src_mass")
+    assert data.maps.shape == (1, 1, *SHAPE)
+    assert np.asarray(data.maps)[0, 0, 6, 7, 8] == 2
 
 
 @pytest.mark.parametrize("content", [{}, {"sources_mass": (4,)}, {"sources_positions": (3, 4)}])

@@ -1,6 +1,9 @@
 """Cubes in the files of PINION."""
 
+import io
 import pickle
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -173,6 +176,44 @@ def test_damaged_archives(write, tmp_path):
         except (DatasetFormatError, MapSourceError):
             refused += 1
     assert refused > 30
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((7, 8, 10), "must have 2240 bytes behind its header, .* found 2016"),
+        ((7, 8, 8), "must have 1792 bytes behind its header, .* found 2016"),
+        ((90000, 90000, 90000), "behind its header, .* found 2016"),
+        ((-7, -8, 9), r"with 3 axes; found shape \(-7, -8, 9\)"),
+    ],
+)
+def test_headers_in_archives_that_promise_other_sizes(tmp_path, shape, message):
+    """They are refused at once, before there is memory for what they promise."""
+    head = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        head, {"descr": "<f4", "fortran_order": False, "shape": shape}
+    )
+    with zipfile.ZipFile(tmp_path / "rho_z9.000.npz", "w") as archive:
+        archive.writestr("rho.npy", head.getvalue() + np.ones(SHAPE, "<f4").tobytes())
+    with pytest.raises(DatasetFormatError, match=message):
+        load_pinion(tmp_path, target=None)
+
+
+def test_pickles_are_not_unpacked(tmp_path):
+    """A file can hold code that unpickling would run."""
+
+    class Hostile:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "run",))
+
+    values = np.full(SHAPE, None)
+    values[0, 0, 0] = Hostile()
+    for save in (np.save, np.savez):
+        with (tmp_path / "rho_z9.000.npz").open("wb") as file:
+            save(file, values)
+        with pytest.raises(DatasetFormatError, match="dtype object"):
+            load_pinion(tmp_path, target=None)
+    assert not (tmp_path / "run").exists()
 
 
 def test_several_arrays_in_one_archive(tmp_path):

@@ -114,17 +114,38 @@ def change(file, what):
         del file["z07.000"], file["z08.500"]
     elif what == "shape":
         group["more"] = np.ones((3, 4))
+    elif what == "infinite":
+        group.attrs["redshift"] = np.inf
+    elif what == "no seed":
+        file.attrs["random_seed"] = 7.5
+    elif what == "no box":
+        file.attrs["box_len_Mpc"] = 0.0
+    elif what in ("absurd", "unwritten"):
+        shape, chunks = ((90000,) * 3, None) if what == "absurd" else (SHAPE, (4, 4, 4))
+        del group["n_igm"]
+        cube = group.create_dataset("n_igm", shape, "f4", chunks=chunks)
+        cube.attrs["units"] = UNITS["n_igm"]
+        if what == "unwritten":
+            cube[:4] = 1.0
 
 
 @pytest.mark.parametrize(
     ("what", "message"),
     [
-        ("seed", r"a number 'random_seed' .* found \['box_len_Mpc', 'f_esc'\]"),
-        ("redshift", "a number 'redshift' among the attributes of '/z07.000'"),
+        (
+            "seed",
+            r"a finite number 'random_seed' .* found None; there are \['box_len_Mpc', 'f_esc'\]",
+        ),
+        ("redshift", "a finite number 'redshift' among the attributes of '/z07.000'"),
         ("units", "'/z07.000/n_igm' .* attribute 'units' such as .* found None"),
         ("nonsense", "attribute 'units'"),
         ("frame", "attribute 'units'"),
         ("groups", "a group for each redshift"),
+        ("infinite", "a finite number 'redshift'"),
+        ("no seed", "'random_seed' .* whole number .*7.5"),
+        ("no box", "'box_len_Mpc' above 0; .* 0.0"),
+        ("absurd", r"'/z07.000/n_igm' .* all its values .*90000"),
+        ("unwritten", "'/z07.000/n_igm' .* all its values"),
         ("shape", r"'/z07.000/more' .* cube of real numbers; found shape \(3, 4\)"),
     ],
 )
@@ -134,6 +155,15 @@ def test_damaged_content(write, tmp_path, what, message):
         change(file, what)
     with pytest.raises(DatasetFormatError, match=message):
         load_reionization_cubes(tmp_path)
+
+
+def test_large_seeds_are_exact(write, tmp_path):
+    """Float64 would make one group of these two."""
+    seeds = [2**60 + 1, 2**60 + 2]
+    for seed in seeds:
+        write(f"reion_cubes_{seed}.h5", seed=seed)
+    assert np.unique(load_reionization_cubes(tmp_path).groups).tolist() == seeds
+    assert len(load_reionization_cubes(tmp_path, seed=seeds[0]).maps) == 4
 
 
 def test_files_cut_short_absent_or_unknown(write, tmp_path):

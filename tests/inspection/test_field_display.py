@@ -12,7 +12,7 @@ from sklearn.metrics import r2_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from skastro.exceptions import MapShapeError
+from skastro.exceptions import MapShapeError, UnitMismatchError
 from skastro.inspection import FieldDisplay, FieldSpectraDisplay
 from skastro.maps import open_maps
 
@@ -260,8 +260,11 @@ def test_given_axes():
         ({"center": (1, 2)}, ValueError, "'center'.*3 ints"),
         ({"center": (14, 0, 0)}, ValueError, "'center'"),
         ({"center": (1.0, 2, 3)}, ValueError, "'center'"),
-        ({"box_size": 10.0}, ValueError, r"'box_size'.*3 axes.*\(14, 15, 16\).*10"),
+        ({"box_size": 10.0}, ValueError, r"'box_size'.*each axis.*\(14, 15, 16\).*10"),
         ({"box_size": (1, 2, 0)}, ValueError, "'box_size'"),
+        ({"box_size": (1, 2, np.inf)}, ValueError, "'box_size'"),
+        ({"box_size": "100 Mpc"}, ValueError, "'box_size'"),
+        ({"box_size": [5, 5, 5] * units.s}, UnitMismatchError, "'box_size'.* Mpc"),
         ({"mass": TRUTH - 0.5}, ValueError, "'mass'.*negative.*contrast"),
         ({"mass": 0 * TRUTH}, ValueError, "'mass'.*zero"),
         ({"mass": TRUTH[:, 1:]}, ValueError, r"'mass'.*\(14, 15, 16\).*\(13, 15, 16\)"),

@@ -36,6 +36,14 @@ def by_hand(truth, pred, lengths, edges):
     return k / n, tp / np.sqrt(tt * pp), pp / tt
 
 
+def test_coefficient_stays_in_its_range():
+    """Rounding does not make it more than 1."""
+    truth = np.random.default_rng(5).normal(size=(50, 7, 8, 9))
+    for factor in (0.3, -0.3):
+        r = cross_correlation_coefficient(truth, factor * truth, dim=3)[1]
+        assert np.abs(r).max() <= 1
+
+
 @pytest.mark.parametrize("binning", ["log", "linear"])
 @pytest.mark.parametrize("dim", [1, 2, 3])
 def test_against_a_loop_over_all_modes(dim, binning):

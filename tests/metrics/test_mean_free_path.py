@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from skastro.exceptions import MapShapeError
 from skastro.maps import open_maps
@@ -101,6 +102,33 @@ def test_boundaries():
     assert mean_free_path(field, periodic=False, **options).mean[0] == middle
     assert mean_free_path(moved, **options).mean[0] == pytest.approx(middle, rel=0.02)
     assert mean_free_path(moved, periodic=False, **options).mean[0] < 0.8 * middle
+
+
+@pytest.mark.parametrize("periodic", [True, False])
+def test_small_steps(periodic):
+    """Ragged regions, by rays that go a hundredth of a cell at a time."""
+    rng, shape, n_rays, longest = np.random.default_rng(4), (9, 10, 11), 8000, 12
+    field = gaussian_filter(rng.normal(size=shape), 0.8, mode="wrap") > -0.1
+    cells = np.argwhere(field)
+    place = cells[rng.integers(len(cells), size=n_rays)] + rng.random((n_rays, 3))
+    step = rng.normal(size=(n_rays, 3))
+    step *= 0.01 / np.linalg.norm(step, axis=1)[:, None]
+    lengths, going = np.full(n_rays, float(longest)), np.arange(n_rays)
+    for i in range(100 * longest):
+        place += step
+        cell = np.floor(place).astype(int)
+        goes_on = field[tuple(np.mod(cell, shape).T)]
+        if not periodic:
+            goes_on &= ((cell >= 0) & (cell < shape)).all(axis=1)
+        lengths[going[~goes_on]] = 0.01 * (i + 0.5)
+        place, step, going = place[goes_on], step[goes_on], going[goes_on]
+    edges = np.array([0.2, 0.7, 1.5, 3, 6, longest])
+    options = {"periodic": periodic, "max_length": longest, "bins": edges, "random_state": 0}
+    sizes = mean_free_path(field[None], dim=3, n_rays=40_000, **options)
+    shares = sizes.distribution[0] * np.diff(np.log(edges))
+    np.testing.assert_allclose(shares, np.histogram(lengths, edges)[0] / n_rays, atol=0.02)
+    assert sizes.mean[0] == pytest.approx(lengths.mean(), rel=0.04)
+    assert sizes.cut[0] == pytest.approx((lengths == longest).mean(), abs=0.01)
 
 
 def test_cell_size():

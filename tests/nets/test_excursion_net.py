@@ -81,7 +81,9 @@ def test_reach(kernel_size, padding_mode):
     (gradient,) = torch.autograd.grad(module(x)[..., n // 2, n // 2].sum(), x)
     seen = (gradient.abs().sum((0, 1)) > 1e-12).nonzero() - n // 2
     assert seen.abs().max() <= net.reach
-    module.bias.data[:, :] = torch.tensor([[-9.0], [-9.0], [-9.0], [9.0]])  # the largest sphere wins
+    module.bias.data[:, :] = torch.tensor(
+        [[-9.0], [-9.0], [-9.0], [9.0]]
+    )  # the largest sphere wins
     (gradient,) = torch.autograd.grad(module(x)[..., n // 2, n // 2].sum(), x)
     seen = (gradient.abs().sum((0, 1)) > 1e-12).nonzero() - n // 2
     assert seen.abs().max() == net.reach
@@ -145,8 +147,12 @@ def test_large_and_small_sources_stay_finite():
 )
 def test_wrong_parameters(parameters, words):
     """Errors name the parameter."""
+    net = ExcursionNet(**parameters)
     with pytest.raises(ValueError, match=words):
-        ExcursionNet(**parameters).build((1, 8, 8), 1)
+        net.build((1, 8, 8), 1)
+    if "radii" in parameters:
+        with pytest.raises(ValueError, match=words):
+            _ = net.reach
 
 
 def test_wrong_shape():
