@@ -53,8 +53,8 @@ def main():
         "U-Net": FieldRegressor(net, augmentation=symmetries, n_threads=1, **training),
     }
     print(f"R2 of the brightness of {len(X)} slices, {len(set(data.groups))} simulations")
-    for name, model in models.items():
-        model = make_pipeline(FieldScaler(), model)
+    for name, regressor in models.items():
+        model = make_pipeline(FieldScaler(), regressor)
         cv = GroupKFold(len(set(data.groups)))
         predicted = cross_val_predict(model, X, brightness, groups=data.groups, cv=cv)
         found = [

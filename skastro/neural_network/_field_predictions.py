@@ -3,6 +3,7 @@
 import math
 import re
 from contextlib import contextmanager
+from itertools import product
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from ._batches import share_memory
 from ._symmetry_group import inverse_elements
 from ._windows import cut
 
-_CELLS_AT_ONCE = 2**18
+_CELLS_AT_ONCE = 2**16
 _LACK_OF_MEMORY = re.compile("out of memory|not enough memory|allocate memory|ALLOC_FAILED")
 
 
@@ -56,17 +57,25 @@ def put_boxes_through(
         If the net makes NaN or infinity of the maps.
     """
     spatial = tuple(X.shape[-len(tiles[0].shape) :])
-    cells = max(math.prod(tile.shape) for tile in tiles)
-    n_at_once = max(1, min(net.batch_size, _CELLS_AT_ONCE // cells))
+    n_at_once = max(1, _CELLS_AT_ONCE // math.prod(spatial))
     outputs = np.empty((len(X), n_outputs, *spatial), dtype=np.float32)
     net._set_training(False)
+    tiles_by_shape = {}
+    for tile in tiles:
+        tiles_by_shape.setdefault(tile.shape, []).append(tile)
 
     def fill(out, boxes):
-        """Put every tile of some boxes through the net."""
-        for tile in tiles:
-            window = cut(boxes, tile.begin, tile.shape).clone()  # which a net may write to
-            made = net.put_through(net.module_, window, fill_to=n_at_once)[(..., *tile.inner)]
-            out[(..., *tile.core)] = made if link is None else link(made)
+        """Put every tile of some boxes through the net, small ones of one shape together."""
+        for shape, alike in tiles_by_shape.items():
+            n_windows = max(1, _CELLS_AT_ONCE // math.prod(shape))
+            places = list(product(range(len(boxes)), alike))
+            for start in range(0, len(places), n_windows):
+                some = places[start : start + n_windows]
+                windows = torch.stack([cut(boxes[i], tile.begin, shape) for i, tile in some])
+                made = net.put_through(net.module_, windows, fill_to=n_windows)
+                made = made if link is None else link(made)
+                for (i, tile), field in zip(some, made, strict=True):
+                    out[(i, ..., *tile.core)] = field[(..., *tile.inner)]
 
     def fill_by_views(out, boxes):
         """Fill with the mean over all symmetric views."""

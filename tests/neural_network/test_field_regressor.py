@@ -249,7 +249,7 @@ def test_targets_are_not_copied(data):
 
 def test_predictions_are_made_in_place(tmp_path):
     """Besides them, few maps are in memory."""
-    X = np.random.default_rng(0).normal(size=(80, 16, 16)).astype("float32")
+    X = np.random.default_rng(0).normal(size=(400, 32, 32)).astype("float32")
     model = FieldRegressor(FieldResNet(1, 2), **TRAINING | {"max_epochs": 1}).fit(X[:8], X[:8])
     np.save(tmp_path / "X.npy", X)
     for maps in (open_maps(tmp_path / "X.npy"), X):
