@@ -61,9 +61,9 @@ def load_or_make(args):
             window="top_hat",
             random_state=0,
         )
-        fields, units = data.maps[:, :2], data.units[:2]
-        frames = ["proper", "comoving"]
-        data.update(maps=fields, target=1 - data.maps[:, 2], units=units, frames=frames)
+        data.target = 1 - data.maps[:, 2]
+        data.update({name: data[name][:2] for name in ("units", "frames")})
+        data.maps = data.maps[:, :2]
     data = UnitConverter(to_units="Msun / Mpc3", to_frame="comoving").convert_bunch(data)
     redshift = constant_channels(data.redshift, data.maps.shape[2:])
     return Bunch(

@@ -125,3 +125,27 @@ def test_noise_matrix(tmp_path):
     printed = run("plot_noise_matrix.py", tmp_path, *options)
     assert printed.count("trained with 0 to 20 uK") == 3
     check_pictures(tmp_path, "noise_matrix")
+
+
+def test_ionized_fraction(tmp_path):
+    """Each candidate, redshift and change of the U-Net has its row."""
+    pytest.importorskip("colossus")
+    options = ["--cells", "12", "--redshifts", "7", "9", "--voxels", "500", "--filters", "2"]
+    options += ["--epochs", "1", "--unet-epochs", "1", "--search-epochs", "1"]
+    printed = run("plot_ionized_fraction.py", tmp_path, *options)
+    for name in ("mean at each", "boosting, cell", "boosting, with", "net on 7", "U-Net, with"):
+        assert printed.count(f"│ {name}") == 2
+    for name in ("excursion net", "augmentation=None", "loss=dice", "log=passthrough"):
+        assert f"│ {name}" in printed
+    assert "matthews" in printed
+    pictures = ("ionized_fraction", "ionization_history", "spectra", "bubble_sizes")
+    check_pictures(tmp_path, *pictures)
+
+
+def test_density_to_brightness(tmp_path):
+    """Both methods have a score at each redshift."""
+    options = ["--redshifts", "8", "10", "--epochs", "1", "--filters", "2"]
+    printed = run("plot_density_to_brightness.py", tmp_path, *options)
+    for name in ("boosting", "U-Net"):
+        assert re.search(rf"{name}.*z = 8.0: .* ± .*z = 10.0: .*all slices", printed)
+    check_pictures(tmp_path, "density_to_brightness")

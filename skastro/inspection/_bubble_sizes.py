@@ -16,6 +16,7 @@ from ._field_arrays import (
     mean_and_spread,
     shape_of,
 )
+from ._panels import set_log_axis
 
 _ALPHA = 0.13
 
@@ -220,7 +221,7 @@ class BubbleSizeDisplay:
                 self.bands_.append(
                     ax.fill_between(radii, low, high, color=colour, alpha=_ALPHA, lw=0)
                 )
-        ax.set(xscale="log")
+        set_log_axis(ax)
         ax.set_ylim(bottom=0)
         unit = "cell" if self.cell_size is None else "Mpc"
         ax.set_xlabel(f"Size $R$ [{unit}]", fontsize=9)

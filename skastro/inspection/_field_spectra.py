@@ -13,7 +13,7 @@ from ._field_arrays import (
     shape_of,
 )
 from ._field_slices import box_lengths
-from ._panels import make_panels
+from ._panels import make_panels, set_log_axis
 
 _FAR = 5
 _MEASURES = cross_correlation_coefficient, power_ratio
@@ -251,7 +251,7 @@ class FieldSpectraDisplay:
                     low, high = mean - spread, mean + spread
                     look = {"color": colour, "alpha": 0.15, "lw": 0, "zorder": 2}
                     self.bands_.append(panel.fill_between(self.k_, low, high, **look))
-            panel.set_xscale("log")
+            set_log_axis(panel)
             panel.tick_params(labelsize=8)
         if any(np.nanmax(line.get_ydata(), initial=0) > _FAR for line in self.ratio_lines_):
             panels[1].set_yscale("log")

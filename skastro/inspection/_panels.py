@@ -91,3 +91,19 @@ def make_panels(ax, n_panels, n_columns, size, owner, each):
     for unused in axes.flat[n_panels:]:
         figure.delaxes(unused)
     return axes.ravel()[:n_panels]
+
+
+def set_log_axis(ax):
+    """Make the horizontal axis logarithmic, with plain numbers 1, 2 and 5 of each decade.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        The axes.
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())

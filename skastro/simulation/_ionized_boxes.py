@@ -13,6 +13,7 @@ from ._excursion_set import ExcursionSet
 from ._grid import PeriodicGrid
 from ._ionized_box import Snapshot, simulate_box
 from ._ionized_request import (
+    FIELD_FRAMES,
     FIELD_UNITS,
     OWNER,
     check_box,
@@ -116,6 +117,8 @@ def make_ionized_boxes(
             Units of the channels: none for the density contrast and neutral fraction, mK
             for the brightness temperature, g/cm3 (proper) for the density of baryons "n_igm",
             Msun per comoving Mpc3 for the density "n_src" of haloes above `minimum_mass`.
+        frames : list of {"comoving", "proper", None}
+            Whether the lengths in the unit of a channel are comoving or proper.
         box_size, cell_size : float
             Sides of the box and of a cell, in comoving Mpc.
         DESCR : str
@@ -245,6 +248,7 @@ def make_ionized_boxes(
         mean_xHI=means_found.ravel(),
         field_names=fields,
         units=[units.Unit(FIELD_UNITS[name]) for name in fields],
+        frames=[FIELD_FRAMES.get(name) for name in fields],
         box_size=box_size,
         cell_size=grid.cell_size,
         DESCR=_DESCR.read_text(encoding="utf-8"),

@@ -17,6 +17,7 @@ FIELD_UNITS = {
     "n_igm": "g / cm3",
     "n_src": "Msun / Mpc3",
 }
+FIELD_FRAMES = {"n_igm": "proper", "n_src": "comoving"}
 MIN_CELLS = 8
 RAREST = 1e-20
 
