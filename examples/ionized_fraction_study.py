@@ -132,8 +132,8 @@ def candidates(args, n_cells):
         random_state=0,
     )
     shared = {"checkpoint": args.checkpoint}
-    turned = shared | {"augmentation": Symmetries("cube", shift=True), "lr": 3e-3}
-    unet = UNet(2, args.filters, batch_norm=True, padding_mode="circular")
+    turned = shared | {"augmentation": Symmetries("cube", shift=True), "lr": 2e-3}
+    unet = UNet(2, args.filters, padding_mode="circular")
     return {
         "mean": MeanField(),
         "mean at each redshift": MeanField(by_redshift=True),

@@ -86,7 +86,7 @@ def search(model, data, n_epochs):
     grid = [
         {},
         {"regressor__augmentation": [None]},
-        {"regressor__net__batch_norm": [False]},
+        {"regressor__net__batch_norm": [True]},
         {"regressor__net__dropout": [0.2]},
         {"regressor__loss": ["squared_error", "dice"]},
         {"log": ["passthrough"]},
@@ -101,7 +101,7 @@ def search(model, data, n_epochs):
     for i, params in enumerate(table["params"]):
         changes = (f"{key.removeprefix('regressor__')}={value}" for key, value in params.items())
         score = f"{table['mean_test_score'][i]:.3f} ± {table['std_test_score'][i]:.3f}"
-        rows[", ".join(changes) or "turned, normalized, logarithms, cross-entropy"] = [score]
+        rows[", ".join(changes) or "turned, logarithms, cross-entropy"] = [score]
     print_table(f"R2 of a U-Net after {n_epochs} epochs", "what is changed", ["all cells"], rows)
 
 

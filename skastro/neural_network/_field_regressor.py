@@ -162,6 +162,9 @@ class FieldRegressor(RegressorMixin, FieldEstimator):
     the `batch_size` of the fit alone, so that the prediction for a map has the same bits whatever
     maps are beside it.
 
+    A net with ``batch_norm=True`` normalizes over the batch: one of a single box takes away what
+    is the same in all its cells, such as its redshift. Then let batches hold patches of several.
+
     Numbers that belong to a sample, such as its redshift, are given as channels that are constant
     over the map; with ``net.n_conditions`` the net scales and shifts its feature maps by them [3]_.
 
