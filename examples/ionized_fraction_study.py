@@ -4,8 +4,6 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.pipeline import Pipeline
@@ -19,8 +17,6 @@ from skastro.nets import ExcursionNet, NeighbourhoodNet, UNet
 from skastro.neural_network import FieldRegressor, Symmetries
 from skastro.preprocessing import FieldScaler, SignedLog, SmoothedCopies, UnitConverter
 from skastro.simulation import make_ionized_boxes
-
-CONSOLE = Console(width=150)
 
 
 def make_parser(description, output):
@@ -190,16 +186,3 @@ def scores(data, predicted, rows=None):
         by = field_r2_score(truth, guess, by=data.redshift[chosen])
         found.append({"all": field_r2_score(truth, guess)} | by)
     return {key: [one[key] for one in found] for key in found[0]}
-
-
-def spread(values, digits=3):
-    """Mean and standard deviation as text."""
-    return f"{np.mean(values):.{digits}f} ± {np.std(values):.{digits}f}"
-
-
-def print_table(title, first, columns, rows):
-    """Print a table; rows are name to list of text."""
-    table = Table(first, *columns, title=title, title_justify="left")
-    for name, cells in rows.items():
-        table.add_row(name, *cells)
-    CONSOLE.print(table)

@@ -4,8 +4,6 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import RidgeCV
@@ -26,7 +24,6 @@ from skastro.simulation import (
 )
 from skastro.statistics import VoxelHistogram
 
-CONSOLE = Console(width=150)
 # A voxel of these maps is the mean of 4 x 4 pixels and 10 channels of a spectrometer.
 N_POOLED = 160
 # Brightness, in uK, below which the logarithm of a map is linear.
@@ -180,16 +177,3 @@ def scoring(edges):
 def score(model, data, scorers):
     """The errors of a fitted model."""
     return {name: -scorer(model, data.maps, data.counts) for name, scorer in scorers.items()}
-
-
-def spread(values, digits=4):
-    """Mean and standard deviation as text."""
-    return f"{np.mean(values):.{digits}f} ± {np.std(values):.{digits}f}"
-
-
-def print_table(title, first, columns, rows):
-    """Print a table; rows are name to list of text."""
-    table = Table(first, *columns, title=title, title_justify="left")
-    for name, cells in rows.items():
-        table.add_row(name, *cells)
-    CONSOLE.print(table)

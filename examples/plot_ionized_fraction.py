@@ -20,17 +20,15 @@ Run it with ``python examples/plot_ionized_fraction.py``; pictures go to
 import matplotlib.pyplot as plt
 import numpy as np
 from ionized_fraction_study import (
-    CONSOLE,
     candidates,
     leave_one_out,
     load_or_make,
     make_parser,
-    print_table,
     scores,
-    spread,
 )
 from rich.progress import track
 from sklearn.model_selection import GridSearchCV, GroupKFold
+from study_tables import CONSOLE, print_table, spread
 
 from skastro.inspection import (
     BubbleSizeDisplay,

@@ -22,7 +22,6 @@ import numpy as np
 from joblib import Memory
 from luminosity_function_study import (
     COLUMNS,
-    CONSOLE,
     convolutional,
     li16,
     load_or_make,
@@ -30,15 +29,14 @@ from luminosity_function_study import (
     mean_predictor,
     mock_fields,
     of_histograms,
-    print_table,
     ridge,
     score,
     scoring,
-    spread,
 )
 from rich.progress import track
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, GroupKFold
+from study_tables import CONSOLE, print_table, spread
 
 from skastro.inspection import (
     FeatureMapDisplay,
@@ -121,7 +119,7 @@ def compare(data, args):
 
     def cells(i):
         folds = [[-found[f"split{k}_test_{c}"][i] for k in range(args.folds)] for c in COLUMNS]
-        return [spread(values) for values in folds]
+        return [spread(values, digits=4) for values in folds]
 
     print_table(
         f"{len(data.maps)} maps of {len(set(data.groups))} fields, {args.folds} folds of fields",
@@ -163,7 +161,7 @@ def fit_more(test, more, args):
             found.append(score(model, test, scorers))
         fitted[name] = model
         errors.setdefault(name, []).append([one[COLUMNS[0]] for one in found])
-        rows[f"{name}, {n} maps"] = [spread([one[c] for one in found]) for c in COLUMNS]
+        rows[f"{name}, {n} maps"] = [spread([one[c] for one in found], digits=4) for c in COLUMNS]
     mean = score(mean_predictor().fit(more.maps, more.counts), test, scorers)
     rows = {"mean": [f"{value:.4f}" for value in mean.values()]} | rows
     print_table(

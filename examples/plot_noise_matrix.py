@@ -22,12 +22,11 @@ from luminosity_function_study import (
     make_parser,
     mean_predictor,
     of_histograms,
-    print_table,
     ridge,
     scoring,
-    spread,
 )
 from sklearn.model_selection import GroupKFold
+from study_tables import print_table, spread
 
 from skastro.inspection import NoiseMatrixDisplay
 from skastro.instrument import RadiometerNoise, WhiteNoise
@@ -75,10 +74,10 @@ def main():
             error_score="raise",
         )
         rows = {
-            f"trained with {level}": [spread(-scores) for scores in row]
+            f"trained with {level}": [spread(-scores, digits=4) for scores in row]
             for level, row in zip(matrix.train_names, matrix.scores, strict=True)
         }
-        rows["mean"] = [spread(-matrix.dummy_scores)] * len(LEVELS)
+        rows["mean"] = [spread(-matrix.dummy_scores, digits=4)] * len(LEVELS)
         print_table(
             f"{name}: squared {COLUMNS[0]}",
             f"{len(data.maps)} maps, {args.folds} folds",

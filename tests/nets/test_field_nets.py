@@ -23,17 +23,6 @@ every_small = pytest.mark.parametrize("name", SMALL)
 every_mode = pytest.mark.parametrize("padding_mode", ["zeros", "circular"])
 
 
-def build(net, map_shape, n_outputs=1, **parameters):
-    """A module in float64 and evaluation mode, with none of its weights zero."""
-    torch.manual_seed(0)
-    net = type(net)(**net.get_params() | parameters)
-    module = net.build(map_shape, n_outputs).double().eval()
-    for weights in module.parameters():
-        if not weights.any():
-            torch.nn.init.normal_(weights, std=0.3)
-    return module
-
-
 def random_maps(*shape):
     return torch.randn(*shape, dtype=torch.float64)
 
@@ -78,7 +67,7 @@ def reference_u_net(x, module, n_levels, padding_mode):
 @pytest.mark.parametrize("spatial", [(19,), (13, 16), (9, 8, 11)], ids=str)
 @every_mode
 @pytest.mark.parametrize("kernel_size", [2, 3])
-def test_u_net_by_hand(spatial, padding_mode, kernel_size):
+def test_u_net_by_hand(spatial, padding_mode, kernel_size, build):
     """Values and gradients are those of repetition and concatenation by torch's own functions."""
     parameters = {"kernel_size": kernel_size, "padding_mode": padding_mode}
     module = build(UNet(2, (3, 2, 4)), (2, *spatial), 3, **parameters)
@@ -113,7 +102,7 @@ def test_u_net_channels():
 @pytest.mark.parametrize("spatial", [(21,), (11, 14), (9, 8, 10)], ids=str)
 @every_mode
 @pytest.mark.parametrize("kernel_size", [2, 3])
-def test_residual_net_by_hand(spatial, padding_mode, kernel_size):
+def test_residual_net_by_hand(spatial, padding_mode, kernel_size, build):
     """Each block adds to its input what two dilated convolutions make of it."""
     parameters = {"kernel_size": kernel_size, "padding_mode": padding_mode}
     module = build(FieldResNet(3, 4, dilation=(2, 1, 3)), (2, *spatial), 3, **parameters)
@@ -132,7 +121,7 @@ def test_residual_net_by_hand(spatial, padding_mode, kernel_size):
 @pytest.mark.parametrize("spatial", [(11,), (7, 8), (5, 6, 7)], ids=str)
 @every_mode
 @pytest.mark.parametrize(("size", "hidden"), [(7, (6, 3)), (5, (6,)), (7, ())])
-def test_neighbourhoods_one_by_one(spatial, padding_mode, size, hidden):
+def test_neighbourhoods_one_by_one(spatial, padding_mode, size, hidden, build):
     """Each cell's value is that of a net which sees its neighbourhood alone."""
     dim, half = len(spatial), size // 2
     net = NeighbourhoodNet(size, (4, 5), hidden)
@@ -201,7 +190,7 @@ def scales_and_shifts(module, numbers):
     return 1 + scales, shifts
 
 
-def test_conditions_by_hand():
+def test_conditions_by_hand(build):
     """Feature maps are scaled and shifted before their activation, each by its own number."""
     net = NeighbourhoodNet(3, (4,), (3,), n_conditions=1, **SMOOTH)
     module = build(net, (2, 6, 7)).float()
@@ -217,7 +206,7 @@ def test_conditions_by_hand():
     torch.testing.assert_close(module(x), want)
 
 
-def test_conditions_of_residual_blocks():
+def test_conditions_of_residual_blocks(build):
     """What is scaled and shifted is the correction, not what it is added to."""
     net = FieldResNet(1, 3, n_conditions=2, **SMOOTH)
     module = build(net, (3, 9)).float()
@@ -233,7 +222,7 @@ def test_conditions_of_residual_blocks():
 
 @every_small
 @pytest.mark.parametrize("dim", [1, 2, 3])
-def test_every_block_is_conditioned(name, dim):
+def test_every_block_is_conditioned(name, dim, build):
     """Each scale and shift changes the output, and in windows they are those of the whole map."""
     spatial = (40, 6, 5)[:dim]
     net = type(SMALL[name])(**SMALL[name].get_params() | {"n_conditions": 1})
@@ -256,7 +245,7 @@ def test_every_block_is_conditioned(name, dim):
     )
 
 
-def test_conditions_keep_their_precision():
+def test_conditions_keep_their_precision(build):
     """Redshifts that bfloat16 cannot tell apart still differ within an automatic cast."""
     module = build(FieldResNet(1, 3, n_conditions=1, **SMOOTH), (2, 8)).float()
     x = torch.randn(1, 2, 8).repeat(2, 1, 1)
@@ -273,7 +262,7 @@ def test_conditions_keep_their_precision():
 @every_small
 @pytest.mark.parametrize("dim", [1, 2, 3])
 @pytest.mark.parametrize("n_conditions", [0, 1])
-def test_automatic_mixed_precision(name, dim, n_conditions):
+def test_automatic_mixed_precision(name, dim, n_conditions, build):
     """Forward and backward within an automatic cast, close to those in full precision."""
     spatial = (12, 13, 14)[:dim]
     parameters = {"n_conditions": n_conditions, "padding_mode": "circular", "batch_norm": True}
@@ -292,7 +281,7 @@ def test_automatic_mixed_precision(name, dim, n_conditions):
 @every_small
 @pytest.mark.parametrize("dim", [2, 3])
 @pytest.mark.parametrize(("n_conditions", "padding_mode"), [(0, "zeros"), (1, "circular")])
-def test_order_of_channels_is_kept(name, dim, n_conditions, padding_mode):
+def test_order_of_channels_is_kept(name, dim, n_conditions, padding_mode, build):
     """Each convolution gets its maps in the order of those that were put in."""
     order = torch.channels_last if dim == 2 else torch.channels_last_3d
     spatial = (9, 10, 11)[:dim]
@@ -317,7 +306,7 @@ def test_order_of_channels_is_kept(name, dim, n_conditions, padding_mode):
     [copy.deepcopy, lambda module: pickle.loads(pickle.dumps(module))],
     ids=["deepcopy", "pickle"],
 )
-def test_conditioned_modules_can_be_copied(name, duplicate):
+def test_conditioned_modules_can_be_copied(name, duplicate, build):
     """A copy gives the same bits, and shares no weights."""
     module = build(SMALL[name], (2, 8, 9), n_conditions=1)
     x = random_maps(2, 2, 8, 9)
@@ -330,7 +319,7 @@ def test_conditioned_modules_can_be_copied(name, duplicate):
 
 
 @every_small
-def test_normalization_and_dropout(name):
+def test_normalization_and_dropout(name, build):
     """All convolutions of blocks are normalized; masks change the output in training alone."""
     net = type(SMALL[name])(**SMALL[name].get_params() | {"batch_norm": True, "dropout": 0.3})
     module = build(net, (2, 8, 9))

@@ -35,17 +35,6 @@ every_small = pytest.mark.parametrize("name", SMALL)
 every_mode = pytest.mark.parametrize("padding_mode", ["zeros", "circular"])
 
 
-def build(net, map_shape, n_outputs=1, **parameters):
-    """A module in float64 and evaluation mode, with none of its weights zero."""
-    torch.manual_seed(0)
-    net = type(net)(**net.get_params() | parameters)
-    module = net.build(map_shape, n_outputs).double().eval()
-    for weights in module.parameters():
-        if not weights.any():
-            torch.nn.init.normal_(weights, std=0.3)
-    return module
-
-
 def random_maps(*shape):
     return torch.randn(*shape, dtype=torch.float64)
 
@@ -67,7 +56,7 @@ def farthest(module, spatial, axis, periodic):
 
 @pytest.mark.parametrize("net", DENSE, ids=str)
 @every_mode
-def test_reach_is_exact(net, padding_mode):
+def test_reach_is_exact(net, padding_mode, build):
     """The farthest input that changes an output is just as far away as `reach`."""
     n = net.stride * (2 * net.reach // net.stride + 3)
     module = build(net, (1, n), padding_mode=padding_mode)
@@ -76,7 +65,7 @@ def test_reach_is_exact(net, padding_mode):
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
 @every_small
-def test_reach_in_three_dimensions(name, axis):
+def test_reach_in_three_dimensions(name, axis, build):
     """The same along each axis of a cube, and for maximum pooling as an upper bound."""
     net = SMALL[name]
     spatial = [3, 4, 5]
@@ -89,7 +78,7 @@ def test_reach_in_three_dimensions(name, axis):
 
 @every_small
 @pytest.mark.parametrize("n", [43, 45, 46, 47])
-def test_reach_in_boxes_of_odd_sizes(name, n):
+def test_reach_in_boxes_of_odd_sizes(name, n, build):
     """Sizes that are no multiple of `stride` do not make an output look farther."""
     net = SMALL[name]
     assert n > 2 * net.reach
@@ -105,7 +94,7 @@ def test_reach_in_boxes_of_odd_sizes(name, n):
     ("box", "start", "inner"),
     [((51,), (4,), (11,)), ((48, 40), (0, 4), (7, 5)), ((32, 37, 41), (4, 0, 4), (2, 9, 3))],
 )
-def test_window_with_a_margin(name, padding_mode, box, start, inner):
+def test_window_with_a_margin(name, padding_mode, box, start, inner, build):
     """Far enough from the edges of a window all is as in the whole box."""
     net = SMALL[name]
     margin = min(net.reach, 15)
@@ -125,7 +114,7 @@ def test_window_with_a_margin(name, padding_mode, box, start, inner):
 
 @every_small
 @pytest.mark.parametrize("dim", [1, 2, 3])
-def test_shifts_of_a_periodic_box(name, dim):
+def test_shifts_of_a_periodic_box(name, dim, build):
     """A shift by multiples of `stride` is followed; where that is not 1, others are not."""
     net, spatial = SMALL[name], (12, 16, 8)[:dim]
     module = build(net, (1, *spatial), padding_mode="circular")
@@ -141,7 +130,7 @@ def test_shifts_of_a_periodic_box(name, dim):
 @pytest.mark.parametrize(
     "spatial", [(1,), (2,), (7,), (1, 5), (9, 2), (7, 8, 9), (1, 3, 2), (1, 1, 1)], ids=str
 )
-def test_any_size(name, spatial):
+def test_any_size(name, spatial, build):
     """Maps have any size, also one that the module was not built for."""
     module = build(SMALL[name], (2, *(12,) * len(spatial)), 3)
     again = build(SMALL[name], (2, *spatial), 3)
@@ -163,7 +152,7 @@ def test_any_size(name, spatial):
     ],
     ids=["UNet", "FieldResNet", "NeighbourhoodNet"],
 )
-def test_boxes_that_are_too_small_to_wrap(net, size):
+def test_boxes_that_are_too_small_to_wrap(net, size, build):
     """The least size works; with one cell less it is named when built, and when run."""
     module = build(net, (1, size), padding_mode="circular")
     assert module(random_maps(1, 1, size)).shape == (1, 1, size)
