@@ -128,7 +128,7 @@ def candidates(args, n_cells):
         random_state=0,
     )
     shared = {"checkpoint": args.checkpoint}
-    turned = shared | {"augmentation": Symmetries("cube", shift=True), "lr": 2e-3}
+    turned = shared | {"augmentation": Symmetries("cube", shift=True), "lr": 3e-3, "batch_size": 2}
     unet = UNet(2, args.filters, padding_mode="circular")
     return {
         "mean": MeanField(),
@@ -141,7 +141,9 @@ def candidates(args, n_cells):
                     7, (32, 32, 32), hidden_layer_sizes=(32, 16), padding_mode="circular"
                 ),
                 max_epochs=args.unet_epochs,
-                **turned,
+                patch_size=16,
+                n_patches=2,
+                **turned | {"batch_size": 4},
             )
         ),
         "U-Net": pipeline(network(unet, max_epochs=args.unet_epochs, **turned)),

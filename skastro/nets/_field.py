@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from ..exceptions import MapShapeError
 from ._base import Net
+from ._conv3d import Conv3d
 from ._film import Conditioned
 from ._layers import CONVOLUTIONS
 
@@ -78,7 +79,7 @@ class FieldNet(Net):
         """Make the module that takes the fields, and a pair of scale and shift for each block."""
 
 
-class CellConv3d(nn.Conv3d):
+class CellConv3d(Conv3d):
     """Convolution of cubes with a kernel of one cell.
 
     Where the channels of a cell lie side by side it is done as one matrix product, several times

@@ -7,6 +7,7 @@ from torch import nn
 
 from ..exceptions import MapShapeError
 from ._circular import CircularPad
+from ._conv3d import Conv3d
 
 ACTIVATIONS = {
     "elu": nn.ELU,
@@ -17,7 +18,7 @@ ACTIVATIONS = {
     "tanh": nn.Tanh,
 }
 
-CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: Conv3d}
 ZERO_PADS = {1: nn.ZeroPad1d, 2: nn.ZeroPad2d, 3: nn.ZeroPad3d}
 BATCH_NORMS = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 POOLINGS = {
