@@ -9,7 +9,7 @@ _FEW = 20480
 
 
 class Conv3d(nn.Conv3d):
-    """torch's convolution, of which a single cube on one thread of a processor is cut in two.
+    """Convolution that cuts a single cube in two on one thread of a processor.
 
     For a batch of one sample with few cells torch takes a convolution that is up to ten times
     slower than the one for batches. So the cube goes through as two halves of its first axis, which
