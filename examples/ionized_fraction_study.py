@@ -146,7 +146,6 @@ def candidates(args, n_cells):
                 **turned | {"batch_size": 4},
             )
         ),
-        "U-Net": pipeline(network(unet, max_epochs=args.unet_epochs, **turned)),
         "U-Net, with smoothed fields": pipeline(
             network(unet, max_epochs=args.unet_epochs, **turned), copies
         ),

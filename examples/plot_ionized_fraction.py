@@ -38,8 +38,8 @@ from skastro.inspection import (
 )
 from skastro.metrics import field_report
 
-# What is drawn, of what was compared.
-DRAWN = ("boosting, with smoothed fields", "U-Net, with smoothed fields", "excursion net")
+# What is drawn, and tested at a redshift it has not seen.
+CHOSEN = ("boosting, with smoothed fields", "U-Net, with smoothed fields", "excursion net")
 
 
 def compare(models, data):
@@ -67,8 +67,9 @@ def leave_redshift_out(models, data, predictions, redshift):
         CONSOLE.print(f"No cube is at redshift {redshift}: set --unseen to one that is there.")
         return
     at, rows = data.redshift == redshift, {}
-    for name, model in track(models.items(), "A redshift left out", console=CONSOLE):
-        unseen, _ = leave_one_out(model, data, unseen=redshift)
+    chosen = [name for name in models if name in ("mean at each redshift", *CHOSEN)]
+    for name in track(chosen, "A redshift left out", console=CONSOLE):
+        unseen, _ = leave_one_out(models[name], data, unseen=redshift)
         found = [scores(data, values, at)["all"] for values in (unseen, predictions[name])]
         rows[name] = [spread(values) for values in found]
     print_table(
@@ -88,6 +89,7 @@ def search(model, data, n_epochs):
         {"regressor__net__dropout": [0.2]},
         {"regressor__loss": ["squared_error", "dice"]},
         {"log": ["passthrough"]},
+        {"copies": ["passthrough"]},
     ]
     model = model.set_params(regressor__max_epochs=n_epochs)
     found = GridSearchCV(
@@ -105,7 +107,9 @@ def search(model, data, n_epochs):
 
 def draw(folder, data, predictions):
     """Slices, the ionization history, spectra and sizes of bubbles."""
-    predictions = {name: predictions[name] for name in DRAWN if name in predictions}
+    predictions = {name: predictions[name] for name in CHOSEN if name in predictions}
+    if not predictions:
+        return
     *_, best = predictions.values()
     last = np.flatnonzero(data.groups == data.groups[-1])
     mean = data.xHII[last].mean(axis=(1, 2, 3))
