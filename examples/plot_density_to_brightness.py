@@ -4,9 +4,9 @@ The brightness of the 21-cm line from the density
 
 What another reionization study left for later: maps of the density contrast to maps of the
 brightness temperature of the 21-cm line, cell by cell, in two dimensions. The slices of 21cmFAST
-that the library ships are enough. The redshift is a further channel; a U-Net shifts and scales its
-feature maps by it. Each simulation is predicted after a fit on the others, beside the mean and
-beside boosted trees that see one cell and the redshift.
+that the library ships are enough. Redshift and escape fraction are further channels; a U-Net
+shifts and scales its feature maps by them. Simulations are predicted after a fit on others, beside
+the mean and beside boosted trees that see one cell and both numbers.
 
 A slice does not hold the sources above and below it, so what can be known is bounded.
 
@@ -36,6 +36,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--redshifts", type=float, nargs="*", default=[7.0, 8.0, 9.0, 10.0])
     parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--filters", type=int, default=8)
     parser.add_argument("--output", type=Path, default=Path("density_to_brightness_output"))
     args = parser.parse_args()
@@ -43,9 +44,10 @@ def main():
 
     data = load_reionization_slices(redshift=args.redshifts)
     density, brightness = np.moveaxis(np.asarray(data.maps), 1, 0)
-    X = np.asarray(stack_channels([density, constant_channels(data.redshift, density.shape[1:])]))
+    numbers = constant_channels(np.stack([data.redshift, data.f_esc], axis=1), density.shape[1:])
+    X = np.asarray(stack_channels([density, numbers]))
 
-    net = UNet(3, args.filters, padding_mode="circular", n_conditions=1)
+    net = UNet(3, args.filters, padding_mode="circular", n_conditions=2)
     training = {"max_epochs": args.epochs, "lr": 5e-3, "batch_size": 8, "random_state": 0}
     symmetries = Symmetries("square", shift=True)
     models = {
@@ -55,7 +57,7 @@ def main():
     print(f"R2 of the brightness of {len(X)} slices, {len(set(data.groups))} simulations")
     for name, regressor in models.items():
         model = make_pipeline(FieldScaler(), regressor)
-        cv = GroupKFold(len(set(data.groups)))
+        cv = GroupKFold(args.folds)
         predicted = cross_val_predict(model, X, brightness, groups=data.groups, cv=cv)
         found = [
             field_r2_score(brightness[rows], predicted[rows], by=data.redshift[rows])
@@ -69,7 +71,7 @@ def main():
     FieldDisplay.from_predictions(
         brightness,
         predicted,
-        sample=int(np.flatnonzero(data.redshift == args.redshifts[0])[-1]),
+        sample=int(np.flatnonzero(data.redshift == args.redshifts[1])[-1]),
         field_name="brightness temperature",
         unit="mK",
         box_size=data.box_size,

@@ -65,7 +65,7 @@ class OfNumbers(FieldRegressor):
     def fit(self, X, y=None, **params):
         """Make a field of each number."""
         if y is not None:
-            y, width = np.asarray(y), np.shape(X)[-1]
+            y, width = np.asarray(y), (X if hasattr(X, "shape") else np.asarray(X)).shape[-1]
             y = np.broadcast_to(y[..., None], (*y.shape, width))
         return super().fit(X, y, **params)
 
