@@ -154,8 +154,8 @@ class Batches:
     dataset : MapDataset
         Where samples come from.
     batch_size : int
-        Samples in a batch. In training, a last batch of a single sample joins the one before
-        it, since batch normalization cannot do with one value.
+        Samples in a batch. In training on batches of several, a last one of a single sample
+        joins the one before it, since batch normalization cannot do with one value.
     shuffle : bool, default=False
         Whether this is training: samples come in a new random order each epoch, augmented.
     """
