@@ -79,16 +79,21 @@ class MeanField(RegressorMixin, BaseEstimator):
 
     def fit(self, X, y):
         """Note the means, in the order of the redshifts."""
-        self.redshifts_, row = np.unique(X[:, -1, 0, 0, 0], return_inverse=True)
+        self.redshifts_, row = np.unique(self._redshift(X), return_inverse=True)
         self.means_ = np.array([y[row == i].mean() for i in range(len(self.redshifts_))])
         self.mean_ = y.mean()
         return self
 
     def predict(self, X):
         """Interpolate between redshifts."""
-        z = X[:, -1, 0, 0, 0]
-        means = np.interp(z, self.redshifts_, self.means_) if self.by_redshift else self.mean_
-        return np.broadcast_to(np.reshape(means, (-1, 1, 1, 1)), (len(X), *X.shape[2:]))
+        means = np.full(len(X), self.mean_)
+        if self.by_redshift:
+            means = np.interp(self._redshift(X), self.redshifts_, self.means_)
+        shape = len(X), *X.shape[2:]
+        return np.broadcast_to(means.reshape(-1, *(1,) * (len(shape) - 1)), shape)
+
+    def _redshift(self, X):
+        return X[:, -1].reshape(len(X), -1)[:, 0]
 
 
 def pipeline(regressor, copies=None):
@@ -177,13 +182,11 @@ def leave_one_out(model, data, unseen=None):
     return predicted, fitted
 
 
-def scores(data, predicted, rows=None):
+def scores(truth, predicted, groups, redshift):
     """R2 over all cells and at each redshift, one for each simulation."""
-    rows = np.ones(len(data.maps), dtype=bool) if rows is None else rows
     found = []
-    for group in np.unique(data.groups):
-        chosen = rows & (data.groups == group)
-        truth, guess = data.xHII[chosen], predicted[chosen]
-        by = field_r2_score(truth, guess, by=data.redshift[chosen])
-        found.append({"all": field_r2_score(truth, guess)} | by)
+    for group in np.unique(groups):
+        rows = groups == group
+        fields = truth[rows], predicted[rows]
+        found.append({"all": field_r2_score(*fields)} | field_r2_score(*fields, by=redshift[rows]))
     return {key: [one[key] for one in found] for key in found[0]}

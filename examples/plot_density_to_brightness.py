@@ -18,14 +18,15 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from ionized_fraction_study import MeanField, scores
 from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
+from study_tables import spread
 
 from skastro.datasets import load_reionization_slices
 from skastro.ensemble import VoxelRegressor
 from skastro.inspection import FieldDisplay
 from skastro.maps import constant_channels, stack_channels
-from skastro.metrics import field_r2_score
 from skastro.nets import UNet
 from skastro.neural_network import FieldRegressor, Symmetries
 from skastro.preprocessing import FieldScaler
@@ -51,6 +52,7 @@ def main():
     training = {"max_epochs": args.epochs, "lr": 5e-3, "batch_size": 8, "random_state": 0}
     symmetries = Symmetries("square", shift=True)
     models = {
+        "mean": MeanField(),
         "boosting, cell by cell": VoxelRegressor(random_state=0),
         "U-Net": FieldRegressor(net, augmentation=symmetries, n_threads=1, **training),
     }
@@ -59,14 +61,10 @@ def main():
         model = make_pipeline(FieldScaler(), regressor)
         cv = GroupKFold(args.folds)
         predicted = cross_val_predict(model, X, brightness, groups=data.groups, cv=cv)
-        found = [
-            field_r2_score(brightness[rows], predicted[rows], by=data.redshift[rows])
-            | {"all": field_r2_score(brightness[rows], predicted[rows])}
-            for rows in (data.groups == group for group in np.unique(data.groups))
-        ]
-        scores = {key: [one[key] for one in found] for key in found[0]}
-        text = (f"z = {z}: {np.mean(s):.2f} ± {np.std(s):.2f}" for z, s in scores.items())
-        print(f"{name}:", ", ".join(text).replace("z = all", "all slices (mean: 0.00)"))
+        found = scores(brightness, predicted, data.groups, data.redshift)
+        of_all = spread(found.pop("all"), digits=2)
+        text = [f"z = {z}: {spread(values, digits=2)}" for z, values in found.items()]
+        print(f"{name}:", ", ".join([*text, f"all slices: {of_all}"]))
 
     FieldDisplay.from_predictions(
         brightness,

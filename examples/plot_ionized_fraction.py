@@ -48,7 +48,7 @@ def compare(models, data):
     redshifts = np.unique(data.redshift).tolist()
     for name, model in track(models.items(), "Candidates", console=CONSOLE):
         predictions[name], _ = leave_one_out(model, data)
-        found = scores(data, predictions[name])
+        found = scores(data.xHII, predictions[name], data.groups, data.redshift)
         rows[name] = [spread(found["all"]), *(f"{np.mean(found[z]):.2f}" for z in redshifts)]
     n = len(np.unique(data.groups))
     print_table(
@@ -70,7 +70,10 @@ def leave_redshift_out(models, data, predictions, redshift):
     chosen = [name for name in models if name in ("mean at each redshift", *CHOSEN)]
     for name in track(chosen, "A redshift left out", console=CONSOLE):
         unseen, _ = leave_one_out(models[name], data, unseen=redshift)
-        found = [scores(data, values, at)["all"] for values in (unseen, predictions[name])]
+        found = [
+            scores(data.xHII[at], values[at], data.groups[at], data.redshift[at])["all"]
+            for values in (unseen, predictions[name])
+        ]
         rows[name] = [spread(values) for values in found]
     print_table(
         f"R2 at z = {redshift:g} in simulations left out",

@@ -143,9 +143,9 @@ def test_ionized_fraction(tmp_path):
 
 
 def test_density_to_brightness(tmp_path):
-    """Both methods have a score at each redshift."""
+    """The mean and both methods have a score at each redshift."""
     options = ["--redshifts", "8", "10", "--epochs", "1", "--filters", "2"]
     printed = run("plot_density_to_brightness.py", tmp_path, *options)
-    for name in ("boosting", "U-Net"):
+    for name in ("mean", "boosting", "U-Net"):
         assert re.search(rf"{name}.*z = 8.0: .* ± .*z = 10.0: .*all slices", printed)
     check_pictures(tmp_path, "density_to_brightness")
