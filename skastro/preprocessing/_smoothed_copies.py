@@ -1,21 +1,14 @@
 """Averages of fields over spheres and Gaussians around each cell, as further channels."""
 
-import functools
-import math
 from numbers import Integral, Real
 
 import numpy as np
-from scipy import fft
 
 from ..exceptions import MapShapeError
 from ..maps import MapTransformer
 from ..utils import is_torch, map_layout, namespace
 from ..utils._params import DIM, Interval, StrOptions
-
-_CACHED_CELLS = 1 << 21  # transfer functions of larger maps are made anew for each field
-_TRUNCATE = 4.0
-_ROUNDING = 1e-9  # of a scale over the width of a cell
-_NOISE = 8 * np.finfo(np.float64).eps
+from ..utils._smoothing import smoothed, within
 
 
 class SmoothedCopies(MapTransformer):
@@ -143,7 +136,7 @@ class SmoothedCopies(MapTransformer):
             )
         cell = 1.0 if self.cell_size is None else float(self.cell_size)
         scales = scales / cell
-        if self.window == "top_hat" and not _within(1.0, scales[0]):
+        if self.window == "top_hat" and not within(1.0, scales[0]):
             raise ValueError(
                 f"The 'scales' parameter of SmoothedCopies must be at least the width of a cell, "
                 f"{cell:g}: a smaller sphere holds one cell alone. Got {self.scales!r} instead."
@@ -165,7 +158,7 @@ class SmoothedCopies(MapTransformer):
     def _sample_shape(self, shape):
         layout = map_layout((1, *shape), self.dim, type(self).__name__)
         half = min(layout.spatial) / 2
-        if self.boundary == "wrap" and not _within(self.scales_[-1], half):
+        if self.boundary == "wrap" and not within(self.scales_[-1], half):
             raise MapShapeError(
                 f"SmoothedCopies(boundary='wrap') takes scales of at most half the box, "
                 f"{half:g} cells of maps with spatial shape {layout.spatial}; the largest is "
@@ -180,9 +173,7 @@ class SmoothedCopies(MapTransformer):
         shape = (len(batch), *self._sample_shape(tuple(batch.shape[1:])))
         fields = batch if layout.has_channels else batch[:, None]
         if is_torch(batch):
-            copies = [
-                copy for i in self.channels_ for copy in self._smoothed(fields[:, i], layout.dim)
-            ]
+            copies = [copy for i in self.channels_ for copy in self._smoothed(fields[:, i])]
             stacked = namespace(batch).stack(copies, 1)
             return namespace(batch).cat([fields, stacked], 1) if self.keep else stacked
         out = np.empty(shape, dtype=np.float32)
@@ -191,126 +182,11 @@ class SmoothedCopies(MapTransformer):
         for sample, result in zip(fields, out, strict=True):
             place = n_kept
             for i in self.channels_:
-                for copy in self._smoothed(sample[i : i + 1], layout.dim):
+                for copy in self._smoothed(sample[i : i + 1]):
                     result[place] = copy[0]
                     place += 1
         return out
 
-    def _smoothed(self, fields, dim):
-        """Go through the scales of one channel; one transform forward serves all of them."""
-        xp, spatial = namespace(fields), tuple(fields.shape[1:])
-        reach = 0 if self.boundary == "wrap" else _reach(self.window, self.scales_[-1])
-        grid = tuple(_padded(n, reach) for n in spatial)
-        axes = tuple(range(1, dim + 1))
-        flat = (-1, *(1,) * dim)
-        cells = _double(fields)
-        low, high = xp.amin(cells, axes).reshape(flat), xp.amax(cells, axes).reshape(flat)
-        spectrum = _transform(_extended(cells, reach, grid), grid, axes)
-        inside = (slice(None), *(slice(reach, reach + n) for n in spatial))
-        for scale in self.scales_.tolist():
-            transfer = _transfer(self.window, scale, grid)
-            means = _inverse(spectrum, transfer, grid, axes)[inside]
-            noise = _NOISE * xp.amax(abs(means), axes).reshape(flat)
-            yield _held(means, low, high, noise, fields)
-
-
-def _reach(window, scale):
-    """Cells from the centre to the last one that counts."""
-    if window == "gaussian":
-        return int(_TRUNCATE * scale + 0.5)
-    return math.floor(scale * (1 + _ROUNDING))
-
-
-def _padded(size, reach):
-    """Size of an axis with the mirrored cells, one that is fast to transform."""
-    return fft.next_fast_len(size + 2 * reach, real=True) if reach else size
-
-
-def _within(small, large):
-    """Whether a number is at most another, rounding aside."""
-    return small <= large * (1 + _ROUNDING)
-
-
-def _make_transfer(window, scale, grid):
-    """Fourier transform, which is real, of weights with sum 1 on a periodic grid."""
-    if window == "gaussian":
-        lines = [_gaussian(scale, size) for size in grid]
-        halves = [*(fft.fft(line).real for line in lines[:-1]), fft.rfft(lines[-1]).real]
-        transfer = functools.reduce(np.multiply.outer, halves)
-    else:
-        transfer = fft.rfftn(_ball(scale, grid), workers=1).real
-    transfer.flat[0] = 1.0
-    return transfer
-
-
-def _gaussian(scale, size):
-    reach = _reach("gaussian", scale)
-    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / scale) ** 2)
-    return _wrapped(weights / weights.sum(), 0, size, reach)
-
-
-def _ball(scale, grid):
-    reach = _reach("top_hat", scale)
-    squares = np.arange(-reach, reach + 1) ** 2
-    distance = functools.reduce(np.add.outer, [squares] * len(grid))
-    ball = (distance <= scale**2 * (1 + _ROUNDING)).astype(np.float64)
-    ball /= ball.sum()
-    for axis, size in enumerate(grid):
-        ball = _wrapped(ball, axis, size, reach)
-    return ball
-
-
-def _wrapped(weights, axis, size, reach):
-    """Add up the weights that fall on the same cell of a periodic axis."""
-    out = np.zeros((*weights.shape[:axis], size, *weights.shape[axis + 1 :]))
-    places = np.arange(-reach, reach + 1) % size
-    np.add.at(np.moveaxis(out, axis, 0), places, np.moveaxis(weights, axis, 0))
-    return out
-
-
-_cached_transfer = functools.lru_cache(maxsize=8)(_make_transfer)
-
-
-def _transfer(window, scale, grid):
-    cached = math.prod(grid) <= _CACHED_CELLS
-    return (_cached_transfer if cached else _make_transfer)(window, scale, grid)
-
-
-def _double(fields):
-    return fields.double() if is_torch(fields) else fields.astype(np.float64)
-
-
-def _extended(cells, reach, grid):
-    """Mirror the cells at both edges; what fills the grid behind them reaches no cell inside."""
-    if not reach:
-        return cells
-    xp = namespace(cells)
-    for axis, size in enumerate(grid, start=1):
-        places = np.pad(np.arange(cells.shape[axis]), reach, mode="symmetric")
-        places = np.pad(places, (0, size - len(places)), mode="edge")
-        if is_torch(cells):
-            cells = cells.index_select(axis, xp.from_numpy(places).to(cells.device))
-        else:
-            cells = np.take(cells, places, axis)
-    return cells
-
-
-def _transform(cells, grid, axes):
-    if is_torch(cells):
-        return namespace(cells).fft.rfftn(cells, s=grid, dim=axes)
-    return fft.rfftn(cells, s=grid, axes=axes, workers=1)
-
-
-def _inverse(spectrum, transfer, grid, axes):
-    if is_torch(spectrum):
-        xp = namespace(spectrum)
-        transfer = xp.from_numpy(transfer).to(spectrum.device)
-        return xp.fft.irfftn(spectrum * transfer, s=grid, dim=axes)
-    return fft.irfftn(spectrum * transfer, s=grid, axes=axes, workers=1, overwrite_x=True)
-
-
-def _held(means, low, high, noise, fields):
-    """Means within the range of the field, its least value where the excess is rounding."""
-    xp = namespace(fields)
-    means = xp.minimum(xp.where(means - low < noise, low, means), high)
-    return means.to(fields.dtype) if is_torch(fields) else means.astype(np.float32)
+    def _smoothed(self, fields):
+        for means in smoothed(fields, self.scales_, self.window, self.boundary):
+            yield means.to(fields.dtype) if is_torch(fields) else means

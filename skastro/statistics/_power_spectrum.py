@@ -6,11 +6,18 @@ from numbers import Integral, Real
 import numpy as np
 from scipy import fft
 
-from ..exceptions import MapShapeError
 from ..utils import as_numpy, is_torch, like, namespace
-from ..utils._modes import WINDOWS, bin_modes, box_lengths, default_range, floats
+from ..utils._modes import WINDOWS, bin_modes, box_lengths, floats, white_noise
 from ..utils._params import DIM, Interval, StrOptions
 from ._base import MapStatistic
+from ._shells import (
+    bin_edges,
+    check_cells,
+    fluctuations,
+    labels_of,
+    no_modes,
+    range_without_unit,
+)
 
 
 class PowerSpectrum(MapStatistic):
@@ -56,8 +63,11 @@ class PowerSpectrum(MapStatistic):
         Mass assignment (nearest cell, cloud in cell, triangular cloud) that painted the maps,
         to be divided out: a factor :math:`\prod_i {\rm sinc}^{-2p}(k_i \Delta_i / 2)` with
         p = 1, 2, 3.
-    shot_noise : float or array-like of shape (n_channels,), default=0.0
-        Noise level to subtract from the spectra of the channels, in the units of P.
+    shot_noise : float, array-like of shape (n_channels,) or "poisson", default=0.0
+        Noise level to subtract from the spectra of the channels, in the units of P. "poisson"
+        takes it from each channel of each map, which must be a count of tracers:
+        :math:`\bar x V / N`, with :math:`\bar x` the mean count in a cell, or
+        :math:`V / \sum x`, the volume of one tracer, with ``normalize=True``.
     dim : {1, 2, 3}, default=None
         Number of spatial axes. By default it follows from the shape.
 
@@ -90,12 +100,17 @@ class PowerSpectrum(MapStatistic):
     Tensors are transformed by torch on their device, and gradients flow. The volume of
     unequal axes is that of the box: each axis has its own fundamental 2 pi / L.
 
+    With ``shot_noise="poisson"`` and a window, what is subtracted is the mean over the bin of
+    the noise that this mass assignment leaves on the grid, divided by the window as the modes
+    are [1]_. Without a window, maps are taken as counts in cells. Cross spectra, of tracers that
+    differ, have no such noise. Spectra without their noise may be negative.
+
     The modes that fit sorts into bins are kept in memory, 16 bytes for each, but not in a
     pickle; where they are missing, `transform` sorts them again.
 
     References
     ----------
-    .. [1] Jing, Y. P. 2005, ApJ 620, 559, on the windows.
+    .. [1] Jing, Y. P. 2005, ApJ 620, 559, on the windows and their noise.
 
     Examples
     --------
@@ -139,7 +154,11 @@ class PowerSpectrum(MapStatistic):
         "floor": [Interval(Real, 0, None, closed="neither"), None],
         "normalize": ["boolean"],
         "window": [StrOptions(set(WINDOWS)), None],
-        "shot_noise": [Interval(Real, 0, None, closed="left"), "array-like"],
+        "shot_noise": [
+            Interval(Real, 0, None, closed="left"),
+            "array-like",
+            StrOptions({"poisson"}),
+        ],
         "dim": DIM,
     }
 
@@ -171,11 +190,7 @@ class PowerSpectrum(MapStatistic):
         self.dim = dim
 
     def _prepare(self, layout):
-        if max(layout.spatial) < 2:
-            raise MapShapeError(
-                f"PowerSpectrum takes maps with two cells or more along an axis; got maps of "
-                f"shape {layout.spatial}, that is n_features = 1."
-            )
+        check_cells("PowerSpectrum", layout.spatial)
         self._spatial = layout.spatial
         self.lengths_ = box_lengths("PowerSpectrum", self.box_size, layout.spatial)
         self._noise = self._checked_noise(layout.n_channels)
@@ -183,62 +198,27 @@ class PowerSpectrum(MapStatistic):
         self.pairs_ = [(i, i) for i in channels]
         if self.cross:
             self.pairs_ += combinations(channels, 2)
-        low, high = self._checked_range()
-        spaced = np.geomspace if self.binning == "log" else np.linspace
-        edges = spaced(low, high, self.n_bins + 1)
+        k_range = range_without_unit("PowerSpectrum", self.k_range, self.box_size)
+        edges = bin_edges(
+            "PowerSpectrum", self.n_bins, self.binning, k_range, self._spatial, self.lengths_
+        )
         modes = bin_modes(self._spatial, self.lengths_, edges, self.window)
         if modes is None:
-            least, nyquist = default_range(self._spatial, self.lengths_)
-            raise ValueError(
-                f"The 'k_range' parameter of PowerSpectrum leaves no mode: {self.k_range!r} for "
-                f"a box with k from {least:g} to a Nyquist wavenumber of {nyquist:g}."
-            )
+            raise no_modes("PowerSpectrum", self.k_range, self._spatial, self.lengths_)
         self.k_, self.k_edges_, self.n_modes_ = modes.k, modes.edges, modes.n_modes
         self._modes = self.window, modes
 
     def _checked_noise(self, n_channels):
+        if isinstance(self.shot_noise, str):
+            return np.zeros(n_channels)
         noise = floats(self.shot_noise)
         if noise.shape not in ((), (n_channels,)) or not (np.isfinite(noise) & (noise >= 0)).all():
             raise ValueError(
-                f"The 'shot_noise' parameter of PowerSpectrum must be one number, zero or greater, "
-                f"or {n_channels} of them, one for each channel. Got {self.shot_noise!r} instead."
+                f"The 'shot_noise' parameter of PowerSpectrum must be 'poisson', one number, zero "
+                f"or greater, or {n_channels} of them, one for each channel. Got "
+                f"{self.shot_noise!r} instead."
             )
         return np.broadcast_to(noise, n_channels).copy()
-
-    def _checked_range(self):
-        given = self._range_as_numbers()
-        numbers = [k for k in given if k is not None]
-        if (
-            len(given) != 2
-            or not all(isinstance(k, Real) and k > 0 for k in numbers)
-            or (len(numbers) == 2 and numbers[0] >= numbers[1])
-        ):
-            raise ValueError(
-                f"The 'k_range' parameter of PowerSpectrum must be an increasing pair of numbers "
-                f"greater than zero, or None in place of one; with units as one Quantity, such "
-                f"as [0.3, 10] / units.Mpc. Got {self.k_range!r} instead."
-            )
-        low, high = default_range(self._spatial, self.lengths_)
-        low = low if given[0] is None else given[0]
-        high = high if given[1] is None else given[1]
-        # No mode is beyond the corner of Fourier space.
-        corner = np.pi * np.sqrt(((np.array(self._spatial) / self.lengths_) ** 2).sum())
-        return low, max(low, min(high, corner))
-
-    def _range_as_numbers(self):
-        """What `k_range` holds, without units; a Quantity first goes into 1/unit of the box."""
-        k_range, unit = self.k_range, getattr(self.box_size, "unit", None)
-        if isinstance(k_range, (tuple, list)):
-            return k_range
-        if hasattr(k_range, "unit") and unit is not None:
-            try:
-                k_range = k_range.to(unit**-1)
-            except ValueError as error:
-                raise ValueError(
-                    f"The 'k_range' parameter of PowerSpectrum must have the unit of 1/box_size, "
-                    f"{unit**-1}, or one that converts to it. Got {k_range!r} instead."
-                ) from error
-        return np.atleast_1d(np.asarray(k_range)).tolist()
 
     def _sorted_modes(self):
         """Those of fit; others after unpickling, or where the window is another."""
@@ -256,37 +236,36 @@ class PowerSpectrum(MapStatistic):
         modes = self._sorted_modes()
 
         def extract(batch):
-            delta = self._fluctuations(batch)
+            delta, mean = fluctuations("PowerSpectrum", batch, self.normalize)
             xp = namespace(delta)
             transform = _transform(delta, modes.order)
             real, imaginary, factors = transform.real, transform.imag, like(modes.factors, delta)
+            noise = self._noise_of(batch, mean, modes)
             spectra = []
             for i, j in self.pairs_:
                 power = (real[:, i] * real[:, j] + imaginary[:, i] * imaginary[:, j]) * factors
                 binned = xp.stack([power[:, start:stop].sum(-1) for start, stop in modes.bounds], 1)
-                spectra.append(binned - self._noise[i] if i == j else binned)
+                spectra.append(binned - noise[i] if i == j else binned)
             if self.log:
                 spectra = self._logarithms(spectra, xp)
             return xp.concatenate(spectra, 1)
 
         return extract
 
-    def _fluctuations(self, batch):
-        """What is transformed: maps without their mean, or divided by it."""
-        flat = batch.reshape(*batch.shape[:2], -1)
-        mean = flat.mean(-1)
-        if self.normalize:
-            bad = as_numpy(mean <= 0)
-            if bad.any():
-                raise ValueError(
-                    f"PowerSpectrum(normalize=True) divides maps by their means, which must be "
-                    f"above zero; that of channel {int(np.argwhere(bad)[0][1])} of a map is not. "
-                    f"Drop the map, or set normalize=False."
-                )
-            flat = flat / mean[..., None] - 1
-        else:
-            flat = flat - mean[..., None]
-        return flat.reshape(batch.shape)
+    def _noise_of(self, counts, mean, modes):
+        """What to subtract from the spectra of each channel."""
+        if not isinstance(self.shot_noise, str):
+            return self._noise
+        negative = as_numpy((counts < 0).reshape(*counts.shape[:2], -1).any(-1))
+        if negative.any():
+            raise ValueError(
+                f"PowerSpectrum(shot_noise='poisson') takes counts, zero or greater; channel "
+                f"{int(np.argwhere(negative)[0][1])} of a map has a value below zero. Give the "
+                f"level of the noise as a number."
+            )
+        one = like(white_noise(self._spatial, modes, self.window), mean)
+        levels = 1 / mean if self.normalize else mean
+        return [levels[:, i, None] * one for i in range(levels.shape[1])]
 
     def _logarithms(self, spectra, xp):
         positive = {}
@@ -312,10 +291,7 @@ class PowerSpectrum(MapStatistic):
         return found
 
     def _names(self):
-        labels, digits = [], 2
-        while len(set(labels)) < len(self.k_):
-            digits += 1
-            labels = [f"{k:.{digits}g}" for k in self.k_]
+        labels = labels_of(self.k_)
         names = []
         for i, j in self.pairs_:
             kind = "P" if not self.log else "log10 P" if i == j else "r"

@@ -1,5 +1,6 @@
 """Fourier modes of a periodic box, sorted into bins of wavenumber."""
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -84,6 +85,64 @@ def box_lengths(owner, box_size, spatial):
     return np.broadcast_to(lengths, len(spatial)).copy()
 
 
+def unitless(owner, parameter, values, unit, needed="of 'box_size'"):
+    """Numbers of a parameter, in a unit of the box where both have units.
+
+    Parameters
+    ----------
+    owner : str
+        Who asks, named in errors.
+    parameter : str
+        Name of the parameter.
+    values : object
+        What the user gave; returned as it is unless it is a Quantity.
+    unit : astropy Unit or None
+        Unit to convert a Quantity to; None takes its numbers.
+    needed : str, default="that of 'box_size'"
+        Words for the unit, in errors.
+
+    Returns
+    -------
+    object
+        The values, a Quantity as an array of its numbers.
+
+    Raises
+    ------
+    ValueError
+        If the unit does not convert.
+    """
+    if not hasattr(values, "unit"):
+        return values
+    try:
+        return np.asarray(values if unit is None else values.to(unit))
+    except ValueError as error:
+        raise ValueError(
+            f"The '{parameter}' parameter of {owner} must have the unit {needed}, {unit}, or one "
+            f"that converts to it. Got {values!r} instead."
+        ) from error
+
+
+def mode_numbers(spatial):
+    """Signed numbers of the modes that ``rfftn`` returns, along each axis.
+
+    Parameters
+    ----------
+    spatial : tuple of int
+        Cells along each axis.
+
+    Returns
+    -------
+    list of ndarray of int
+        Number of waves in the box; one array for each axis, to broadcast against the others.
+    """
+    last = len(spatial) - 1
+    numbers = [
+        np.fft.rfftfreq(size, 1 / size) if axis == last else np.fft.fftfreq(size, 1 / size)
+        for axis, size in enumerate(spatial)
+    ]
+    return np.meshgrid(*(np.rint(n).astype(int) for n in numbers), indexing="ij", sparse=True)
+
+
 def mode_grid(spatial, lengths):
     """Wavenumber and multiplicity of the modes that ``rfftn`` returns, flattened.
 
@@ -134,7 +193,7 @@ def default_range(spatial, lengths):
     return 2 * np.pi / lengths[varies].max(), np.pi * (sizes / lengths)[varies].min()
 
 
-def bin_modes(spatial, lengths, edges, window=None):
+def bin_modes(spatial, lengths, edges, window=None, *, nyquist=True):
     """Sort the modes of a box into bins; a bin without modes is joined to the one below.
 
     Parameters
@@ -147,6 +206,8 @@ def bin_modes(spatial, lengths, edges, window=None):
         Edges of the bins; the last bin holds its upper edge, the others their lower one.
     window : {"ngp", "cic", "tsc"}, default=None
         Mass assignment to divide out.
+    nyquist : bool, default=True
+        Whether to keep modes at the Nyquist wavenumber of an axis, which have no sign there.
 
     Returns
     -------
@@ -157,6 +218,10 @@ def bin_modes(spatial, lengths, edges, window=None):
     bins = np.searchsorted(edges * (1 - _TOLERANCE), k, side="right") - 1
     bins = np.minimum(bins, len(edges) - 2)
     bins[(k == 0) | (k > edges[-1] * (1 + _TOLERANCE))] = -1
+    if not nyquist:
+        for numbers, size in zip(mode_numbers(spatial), spatial, strict=True):
+            at_nyquist = np.broadcast_to(2 * abs(numbers) == size, _half_shape(spatial))
+            bins[at_nyquist.ravel()] = -1
     order = np.flatnonzero(bins >= 0)
     if not len(order):
         return None
@@ -169,15 +234,63 @@ def bin_modes(spatial, lengths, edges, window=None):
     mean_k = np.bincount(inverse, weights * k[order]) / n_modes
     factors = weights / n_modes[inverse] * np.prod(lengths) / float(np.prod(spatial)) ** 2
     if window is not None:
-        factors = factors / _window(spatial)[order] ** (2 * WINDOWS[window])
+        factors = factors / window_transform(spatial, window)[order] ** 2
     bounds = list(zip(starts.tolist(), map(int, stops), strict=True))
     return BinnedModes(order, bounds, factors, mean_k, n_modes.astype(np.int64), edges)
 
 
-def _window(spatial):
-    """Fourier transform of one cell, at the modes that ``rfftn`` returns."""
-    window = np.ones(())
-    for axis, size in enumerate(spatial):
-        frequencies = np.fft.rfftfreq if axis == len(spatial) - 1 else np.fft.fftfreq
-        window = window[..., None] * np.sinc(frequencies(size))
-    return window.ravel()
+def window_transform(spatial, window):
+    """Fourier transform of a mass assignment, at the modes that ``rfftn`` returns.
+
+    Parameters
+    ----------
+    spatial : tuple of int
+        Cells along each axis.
+    window : {"ngp", "cic", "tsc"}
+        The mass assignment.
+
+    Returns
+    -------
+    ndarray
+        Its transform, 1 at k = 0, flattened.
+    """
+    lines = [np.sinc(n / size) for n, size in zip(mode_numbers(spatial), spatial, strict=True)]
+    return functools.reduce(np.multiply, lines).ravel() ** WINDOWS[window]
+
+
+def white_noise(spatial, modes, window=None):
+    """Spectrum, in each bin, of particles placed at random, one in a cell on average.
+
+    It is the volume of a cell, but for what the window and its images beyond the Nyquist
+    wavenumber leave of it, as in Jing (2005, equation 20 and what follows).
+
+    Parameters
+    ----------
+    spatial : tuple of int
+        Cells along each axis.
+    modes : BinnedModes
+        The bins, with the same window divided out.
+    window : {"ngp", "cic", "tsc"}, default=None
+        Mass assignment that painted the particles; None is "ngp", the count in each cell.
+
+    Returns
+    -------
+    ndarray of shape (n_k,)
+        The spectrum.
+    """
+    squares = [
+        np.sin(np.pi * n / size) ** 2
+        for n, size in zip(mode_numbers(spatial), spatial, strict=True)
+    ]
+    images = {
+        "cic": lambda s: 1 - 2 / 3 * s,
+        "tsc": lambda s: 1 - s + 2 / 15 * s**2,
+    }.get(window, np.ones_like)
+    found = functools.reduce(np.multiply, [images(s) for s in squares]).ravel()
+    starts = [start for start, _ in modes.bounds]
+    return np.add.reduceat(modes.factors * found[modes.order], starts) * np.prod(spatial)
+
+
+def _half_shape(spatial):
+    """Shape of what ``rfftn`` returns."""
+    return (*spatial[:-1], spatial[-1] // 2 + 1)

@@ -333,6 +333,7 @@ def test_names():
         ({"window": "gaussian"}, "window"),
         ({"shot_noise": [1.0, 2.0]}, "shot_noise"),
         ({"shot_noise": ["a"]}, "'shot_noise' parameter of PowerSpectrum"),
+        ({"shot_noise": "gaussian"}, "shot_noise"),
         ({"floor": 0.0}, "floor"),
     ],
 )
