@@ -13,6 +13,8 @@ from ._luminosity_function import luminosity_function
 from ._luminosity_halo_mass import Chung22, Padmanabhan18, PowerLaw
 from ._luminosity_scatter import log_normal_scatter
 from ._luminosity_star_formation import Li16, Silva15
+from ._random_fields import make_gaussian_fields, make_lognormal_fields
+from ._random_fields_posterior import optimal_prediction
 from ._star_formation import SFRTable, star_formation_rate
 
 __all__ = [
@@ -30,8 +32,11 @@ __all__ = [
     "log_normal_scatter",
     "luminosity_function",
     "make_camels_like",
+    "make_gaussian_fields",
     "make_halo_lightcone",
     "make_ionized_boxes",
     "make_line_intensity_maps",
+    "make_lognormal_fields",
+    "optimal_prediction",
     "star_formation_rate",
 ]
