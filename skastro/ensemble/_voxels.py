@@ -16,6 +16,7 @@ from ..metrics._field_sums import as_field, chunk_slices, read_samples
 from ..neural_network._torch import draw_seed
 from ..utils import as_numpy, check_finite, inner_fit_params, map_layout
 from ..utils._params import DIM, HasMethods, Interval
+from ._seeding import seed_unset
 
 _BLOCK_CELLS = 1 << 20
 
@@ -133,7 +134,7 @@ class VoxelRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         seed = draw_seed(self.random_state)
         estimator = self.estimator
         estimator = HistGradientBoostingRegressor() if estimator is None else clone(estimator)
-        _seed(estimator, seed)
+        seed_unset(estimator, seed)
         features, targets, rows = self._draw(X, y, seed)
         weight = None if sample_weight is None else np.asarray(sample_weight)[rows]
         groups = None if groups is None else np.asarray(groups)[rows]
@@ -263,13 +264,3 @@ def _draw_cells(seed, row, n_cells, count):
         return slice(None)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(row,)))
     return np.sort(rng.choice(n_cells, count, replace=False, shuffle=False))
-
-
-def _seed(estimator, seed):
-    """Set each parameter random_state that is None, also of what is nested."""
-    unset = {
-        name: seed
-        for name, value in estimator.get_params().items()
-        if value is None and (name == "random_state" or name.endswith("__random_state"))
-    }
-    estimator.set_params(**unset)

@@ -1,12 +1,11 @@
 """Predicted parameters against true ones."""
 
-import re
-
 from sklearn.metrics import root_mean_squared_error
 
 from ..metrics import aggregate_by_group, reduced_chi2
 from ..metrics._checks import check_targets
 from ..metrics._report import named_targets, r2
+from ._names import formula
 from ._panels import make_panels
 
 # Of the palette of Okabe and Ito, which the colour-blind can tell apart, with a grey.
@@ -14,10 +13,6 @@ _BLUE, _GREY, _DARK_GREY = "#0072B2", "0.5", "0.35"
 _WIDTHS = {1: 3.4, 2: 5.2}
 _FULL_WIDTH = 7.1
 _MANY = 500
-_GREEK = re.compile(
-    "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|phi|chi|"
-    "psi|omega|Gamma|Delta|Theta|Lambda|Xi|Pi|Sigma|Phi|Psi|Omega"
-)
 
 
 class ParameterRecoveryDisplay:
@@ -246,7 +241,7 @@ class ParameterRecoveryDisplay:
                     _errorbar(panel, groups.y_true, groups.y_pred, groups.y_std, i, False)
                 )
                 self.texts_.append(_write(panel, group_scores[i], False, line=0))
-            label = _formula(name)
+            label = formula(name)
             panel.set(xlim=limits, ylim=limits, box_aspect=1)
             panel.set_xlabel(f"True {label}", fontsize=9)
             panel.set_ylabel(f"Predicted {label}", fontsize=9)
@@ -323,20 +318,3 @@ def _scores(truth, pred, std=None):
         "  ".join(form.format(values[i]) for form, values in columns).replace("-", "\N{MINUS SIGN}")
         for i in range(truth.shape[1])
     ]
-
-
-def _formula(name):
-    """Set a name such as Omega_m as a formula; leave others as they are."""
-    parts = re.fullmatch(r"([A-Za-z]+)(?:_([A-Za-z0-9]+))?", name)
-    if parts is None:
-        return name
-    symbol, index = parts.groups()
-    if _GREEK.fullmatch(symbol):
-        symbol = "\\" + symbol
-    elif len(symbol) > 1:
-        return name
-    if index is None:
-        return f"${symbol}$"
-    if len(index) > 1 or index.isalpha():
-        index = f"\\mathrm{{{index}}}"
-    return f"${symbol}_{index}$"

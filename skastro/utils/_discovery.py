@@ -41,7 +41,7 @@ def all_estimators(type_filter=None):
     --------
     >>> from skastro.utils import all_estimators
     >>> [name for name, _ in all_estimators("classifier")]
-    ['CNNClassifier', 'SliceClassifier']
+    ['CNNClassifier', 'ConformalClassifier', 'SliceClassifier']
     """
     if type_filter is not None and type_filter not in _KINDS:
         raise ValueError(

@@ -36,3 +36,22 @@ def check_groups(groups, owner):
             f"Number them: numpy.unique(names, return_inverse=True)[1]."
         )
     return groups
+
+
+def shares_of_groups(groups):
+    """What each sample counts for when groups count the same.
+
+    Parameters
+    ----------
+    groups : ndarray of shape (n_samples,)
+        Group of each sample.
+
+    Returns
+    -------
+    shares : ndarray of shape (n_samples,)
+        One over the number of samples of the group, so that each group adds up to 1.
+    n_groups : int
+        Number of groups.
+    """
+    _, members, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    return 1 / counts[members], len(counts)
