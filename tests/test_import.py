@@ -56,7 +56,7 @@ def lacks_documentation(thing):
         ("import skastro.maps", {"torch", "skorch", "matplotlib"}),
         ("import skastro.datasets", {"torch", "skorch", "matplotlib"}),
         ("import skastro.preprocessing", {"torch", "skorch", "matplotlib"}),
-        ("import skastro.statistics", {"torch", "skorch", "matplotlib"}),
+        ("import skastro.statistics", {"torch", "skorch", "matplotlib", "kymatio"}),
         ("import skastro.metrics", {"torch", "skorch", "matplotlib"}),
         ("import skastro.instrument", {"torch", "skorch", "matplotlib"}),
         ("from skastro.neural_network import *", {"matplotlib"}),

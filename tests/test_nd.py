@@ -31,10 +31,17 @@ FREQUENCIES = {3: None, 4: (27.0, 33.0), 5: (27.0, 28.0, 29.0, 30.0, 31.0, 32.0,
 
 # How an estimator is set up for maps of a number of axes; every public one must be here.
 FACTORIES = {
+    "Bispectrum": lambda cls, ndim: cls(n_bins=2, reduced=ndim == 4),
     "BlockPool": lambda cls, ndim: cls(remainder="drop"),
     "CNNClassifier": lambda cls, ndim: cls(**TRAINING),
     "CNNRegressor": lambda cls, ndim: cls(**TRAINING),
     "ChannelMeanSubtraction": lambda cls, ndim: cls(),
+    "ConformalClassifier": lambda cls, ndim: cls(
+        CNNClassifier(**TRAINING), confidence_level=0.5, conformity_score="aps", random_state=0
+    ),
+    "ConformalRegressor": lambda cls, ndim: cls(
+        CNNRegressor(**TRAINING, loss="gaussian_nll"), confidence_level=0.5, random_state=0
+    ),
     "ConvAutoencoder": lambda cls, ndim: cls(**TRAINING | {"net": Autoencoder((3, 2))}),
     "DeepEnsembleRegressor": lambda cls, ndim: cls(
         CNNRegressor(**TRAINING, loss="gaussian_nll"), n_estimators=2, random_state=0
@@ -44,11 +51,15 @@ FACTORIES = {
     "GaussianBeam": lambda cls, ndim: cls(3.0, boundary="wrap"),
     "LuminosityFunctionTransformer": lambda cls, ndim: cls("cumulative"),
     "MapPCA": lambda cls, ndim: cls(4, patch_size=(1,) * (ndim == 5) + (4, 3), whiten=True),
+    "MinkowskiFunctionals": lambda cls, ndim: cls(5),
     "Moments": lambda cls, ndim: cls(),
     "PointSources": lambda cls, ndim: cls(frequencies=FREQUENCIES[ndim], random_state=0),
     "PowerLawForeground": lambda cls, ndim: cls(frequencies=FREQUENCIES[ndim], random_state=0),
     "PowerSpectrum": lambda cls, ndim: cls(n_bins=3, cross=True),
     "RadiometerNoise": lambda cls, ndim: cls(random_state=0),
+    "RecalibratedRegressor": lambda cls, ndim: cls(
+        CNNRegressor(**TRAINING, loss="gaussian_nll"), random_state=0
+    ),
     "SignedLog": lambda cls, ndim: cls(scale=0.5),
     "SliceClassifier": lambda cls, ndim: cls(CNNClassifier(**TRAINING), slicer=CubeSlicer(step=3)),
     "SliceRegressor": lambda cls, ndim: cls(CNNRegressor(**TRAINING), slicer=CubeSlicer(step=3)),
@@ -61,15 +72,18 @@ FACTORIES = {
     "VoxelRegressor": lambda cls, ndim: cls(
         HistGradientBoostingRegressor(max_iter=5), n_voxels=500, random_state=0
     ),
+    "WaveletScattering": lambda cls, ndim: cls(2, n_angles=2),
     "WhiteNoise": lambda cls, ndim: cls((0.5, 2.0), random_state=0),
 }
 # Targets are kept in memory and in float64.
 NOT_ON_MAPS = {"LuminosityFunctionTransformer", "TargetScaler"}
 # What learns nothing from the values of lazy maps does not read them in fit.
 READS_NOTHING = {
+    "Bispectrum",
     "BlockPool",
     "ChannelMeanSubtraction",
     "GaussianBeam",
+    "MinkowskiFunctionals",
     "Moments",
     "PointSources",
     "PowerLawForeground",
@@ -78,12 +92,20 @@ READS_NOTHING = {
     "SignedLog",
     "SmoothedCopies",
     "UnitConverter",
+    "WaveletScattering",
     "WhiteNoise",
 }
 # The target is a field: a number for each cell.
 TO_FIELDS = {"FieldRegressor", "VoxelRegressor"}
 # Features are few, and float64: lazy maps give an array of them.
-TO_FEATURES = {"Moments", "PowerSpectrum", "VoxelHistogram"}
+TO_FEATURES = {
+    "Bispectrum",
+    "MinkowskiFunctionals",
+    "Moments",
+    "PowerSpectrum",
+    "VoxelHistogram",
+    "WaveletScattering",
+}
 
 CASES = [
     pytest.param(name, ndim, id=f"{name}-{ndim}")

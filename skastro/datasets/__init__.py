@@ -2,6 +2,7 @@
 
 from ._21cmfast import load_21cmfast
 from ._c2ray import load_c2ray
+from ._camels_sfrh import load_camels_sfrh
 from ._cmd import load_cmd
 from ._cmd_files import cmd_files
 from ._limlam import load_limlam
@@ -13,6 +14,7 @@ __all__ = [
     "cmd_files",
     "load_21cmfast",
     "load_c2ray",
+    "load_camels_sfrh",
     "load_cmd",
     "load_limlam",
     "load_pinion",

@@ -1,7 +1,10 @@
 """Pictures of what was learned."""
 
 from ._bubble_sizes import BubbleSizeDisplay
+from ._calibration import CalibrationDisplay
+from ._comparison import ComparisonDisplay
 from ._components import ComponentsDisplay
+from ._cross_suite import CrossSuiteDisplay
 from ._feature_maps import FeatureMapDisplay
 from ._field_display import FieldDisplay
 from ._field_spectra import FieldSpectraDisplay
@@ -15,10 +18,14 @@ from ._noise_matrix import NoiseMatrixDisplay
 from ._parameter_recovery import ParameterRecoveryDisplay
 from ._reconstruction import ReconstructionDisplay
 from ._saliency import SaliencyDisplay
+from ._simulation_curve import SimulationCurveDisplay
 
 __all__ = [
     "BubbleSizeDisplay",
+    "CalibrationDisplay",
+    "ComparisonDisplay",
     "ComponentsDisplay",
+    "CrossSuiteDisplay",
     "FeatureMapDisplay",
     "FieldDisplay",
     "FieldSpectraDisplay",
@@ -30,6 +37,7 @@ __all__ = [
     "ParameterRecoveryDisplay",
     "ReconstructionDisplay",
     "SaliencyDisplay",
+    "SimulationCurveDisplay",
     "feature_maps",
     "input_gradients",
     "layer_names",

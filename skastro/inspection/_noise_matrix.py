@@ -3,9 +3,7 @@
 import numpy as np
 
 from ..model_selection import noise_matrix
-
-_CELL = 0.42  # inches
-_PAGE = 1.0, 1.0, 1.0
+from ._score_cells import draw_scores, label_cells, matrix_axes, number
 
 
 class NoiseMatrixDisplay:
@@ -174,90 +172,27 @@ class NoiseMatrixDisplay:
         NoiseMatrixDisplay
             The display.
         """
-        import matplotlib.pyplot as plt
-
         matrix = self.matrix
-        mean, std, dummy = matrix.mean, matrix.std, float(np.mean(matrix.dummy_scores))
-        n_rows, n_columns = mean.shape
-        if ax is None:
-            size = max(3.4, _CELL * n_columns + 1.3), max(2.4, _CELL * n_rows + 1.1)
-            _, ax = plt.subplots(figsize=size, layout="constrained")
-        low, high = _range(mean, dummy)
-        cmap = plt.get_cmap(cmap)
-        if negate_score:
-            mean, dummy, low, high, cmap = -mean, -dummy, -high, -low, cmap.reversed()
-        low, high = low if vmin is None else vmin, high if vmax is None else vmax
+        dummy = float(np.mean(matrix.dummy_scores))
+        ax = matrix_axes(ax, *matrix.scores.shape[:2])
         self.ax_, self.figure_ = ax, ax.figure
-        self.image_ = ax.imshow(mean, cmap=cmap, vmin=low, vmax=high, aspect="auto")
-        self.texts_ = np.empty(mean.shape, dtype=object)
-        has_spread = matrix.scores.shape[2] > 1
-        for (i, j), value in np.ndenumerate(mean):
-            text = _number(value, digits)
-            if has_spread:
-                text += f"\n\N{PLUS-MINUS SIGN}{std[i, j]:.{digits}f}"
-            # A score that is absent has no colour, but the page below.
-            colour = self.image_.cmap(self.image_.norm(value)) if np.isfinite(value) else _PAGE
-            self.texts_[i, j] = ax.text(
-                j,
-                i,
-                text,
-                ha="center",
-                va="center",
-                fontsize=7,
-                color="black" if _luminance(colour) > 0.18 else "white",
-            )
-        self._label(dummy, digits)
-        below, above = (mean < low).any(), (mean > high).any()
-        extend = {(True, True): "both", (True, False): "min", (False, True): "max"}
-        self.colorbar_ = self.figure_.colorbar(
-            self.image_, ax=ax, extend=extend.get((bool(below), bool(above)), "neither"), pad=0.03
+        self.image_, self.texts_, self.colorbar_ = draw_scores(
+            ax,
+            matrix,
+            dummy,
+            digits=digits,
+            cmap=cmap,
+            negate_score=negate_score,
+            vmin=vmin,
+            vmax=vmax,
         )
-        self.colorbar_.set_label(matrix.scoring.replace("_", " "), fontsize=8)
-        self.colorbar_.ax.tick_params(labelsize=7)
-        if low < dummy < high:
-            self.colorbar_.ax.axhline(dummy, color="white", lw=2.2)
-            self.colorbar_.ax.axhline(dummy, color="black", lw=1, ls="--")
-        return self
-
-    def _label(self, dummy, digits):
-        """Names of levels and axes, and the score of the dummy."""
-        ax, matrix = self.ax_, self.matrix
         unit = f" [{matrix.unit}]" if matrix.unit else ""
-        ax.set_xticks(range(len(matrix.test_names)), matrix.test_names, fontsize=7)
-        ax.set_yticks(range(len(matrix.train_names)), matrix.train_names, fontsize=7)
-        longest = max(map(len, matrix.test_names))
-        if longest * len(matrix.test_names) > 36:
-            ax.tick_params(axis="x", rotation=35)
-            for label in ax.get_xticklabels():
-                label.set(ha="right", rotation_mode="anchor")
-        ax.set_xlabel(f"tested with noise{unit}", fontsize=8)
-        ax.set_ylabel(f"trained with noise{unit}", fontsize=8)
-        ax.tick_params(length=0)
+        label_cells(ax, matrix, f"trained with noise{unit}", f"tested with noise{unit}")
         spread = ""
         if len(matrix.dummy_scores) > 1:
             spread = f" \N{PLUS-MINUS SIGN} {np.std(matrix.dummy_scores):.{digits}f}"
+        score = number(-dummy if negate_score else dummy, digits)
         self.dummy_text_ = ax.set_title(
-            f"without looking at maps: {_number(dummy, digits)}{spread}", fontsize=7, loc="left"
+            f"without looking at maps: {score}{spread}", fontsize=7, loc="left"
         )
-
-
-def _range(mean, dummy):
-    """Range of the colours."""
-    known = mean[np.isfinite(mean)]
-    if not known.size:
-        return 0.0, 1.0
-    low, high = known.min(), known.max()
-    if high > dummy:
-        low = max(low, 2 * dummy - high)
-    return (low, high) if low < high else (low - 0.5, high + 0.5)
-
-
-def _number(value, digits):
-    """A number with a minus sign that is one."""
-    return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
-
-
-def _luminance(colour):
-    """Relative luminance of a colour, from 0 to 1."""
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour[:3]]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+        return self

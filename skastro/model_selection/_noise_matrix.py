@@ -1,24 +1,22 @@
 """Scores of models that were trained with one noise and tested with another."""
 
-import warnings
-from numbers import Integral, Real
-
 import numpy as np
-from sklearn import config_context
-from sklearn.base import clone, is_classifier, is_regressor
-from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.metrics import check_scoring
-from sklearn.model_selection import GroupKFold, check_cv
-from sklearn.utils import check_random_state
+from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_consistent_length
 
-from ..exceptions import LeakageWarning
-from ..maps import LazyMaps
-from ..utils import as_numpy, check_groups
-from ._noise_fits import fit_and_score, tell_failures
+from ._noise_fits import fit_and_score
 from ._noise_levels import adds_noise, noise_levels
 from ._noise_scores import NoiseMatrix
+from ._protocol import (
+    check_error_score,
+    check_maps_and_targets,
+    check_scorer,
+    default_dummy,
+    dummy_scores,
+    seed_of,
+    splits_by_group,
+    tell_failures,
+)
 
 _TRAINING, _TESTING = 0, 1  # what the seeds of both sides are told apart by
 
@@ -146,22 +144,16 @@ def noise_matrix(
     array([[ 1. , -2.2],
            [-1.6,  0.9]])
     """
-    if not isinstance(X, LazyMaps):
-        X = np.asarray(as_numpy(X))
-    if y is None:
-        raise ValueError("noise_matrix needs targets y to score predictions; got None.")
-    y = np.asarray(y)
-    groups = None if groups is None else check_groups(groups, "noise_matrix")
-    check_consistent_length(X, y, groups)
-    _check_error_score(error_score)
-    seed = _seed(random_state)
-    scorer, scoring_name = _scorer(estimator, scoring)
+    X, y, groups = check_maps_and_targets("noise_matrix", X, y, groups)
+    check_error_score("noise_matrix", error_score)
+    seed = seed_of(random_state)
+    scorer, scoring_name = check_scorer("noise_matrix", estimator, scoring)
     trained = noise_levels("train_noise", train_noise, unit)
     tested = trained if test_noise is None else noise_levels("test_noise", test_noise, unit)
     for level in [*trained, *tested]:
         if level.noise is not None:  # before hours of training
             adds_noise(level.noise, [seed]).fit(X[:2])
-    splits = _splits(estimator, X, y, groups, cv)
+    splits = splits_by_group("noise_matrix", estimator, X, y, groups, cv)
     tests = [_seeded(level, seed, _TESTING) for level in tested]
     answers = Parallel(n_jobs=n_jobs, verbose=verbose)(
         delayed(fit_and_score)(
@@ -179,12 +171,12 @@ def noise_matrix(
         for split in splits
     )
     scores, failures, fitted = zip(*answers, strict=True)
-    tell_failures(fitted, failures, error_score)
+    tell_failures("noise_matrix", fitted, failures, error_score)
     n_folds = len(splits)
     scores = np.array(scores, dtype=np.float64).reshape(len(trained), n_folds, len(tested))
     return NoiseMatrix(
         np.ascontiguousarray(scores.swapaxes(1, 2)),
-        _dummy_scores(estimator, dummy, X, y, splits, scorer),
+        dummy_scores(default_dummy(estimator, dummy), X, y, splits, scorer),
         [level.name for level in trained],
         [level.name for level in tested],
         scoring_name,
@@ -198,84 +190,3 @@ def noise_matrix(
 def _seeded(level, seed, side):
     """What adds the noise of a level on one side; None adds nothing."""
     return None if level.noise is None else adds_noise(level.noise, [seed, side])
-
-
-def _seed(random_state):
-    """Seed of all noise; without one NumPy's global state is left alone."""
-    if random_state is None:
-        return int(np.random.SeedSequence().generate_state(1)[0])
-    if isinstance(random_state, Integral) and random_state >= 0:
-        return int(random_state)
-    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
-
-
-def _check_error_score(error_score):
-    is_number = isinstance(error_score, Real) and not isinstance(error_score, bool)
-    if not is_number and error_score != "raise":
-        raise ValueError(
-            f"The 'error_score' parameter of noise_matrix must be 'raise' or a number. Got "
-            f"{error_score!r} instead."
-        )
-
-
-def _scorer(estimator, scoring):
-    """One score, and its name."""
-    if scoring is not None and not isinstance(scoring, str) and not callable(scoring):
-        raise TypeError(
-            f"The 'scoring' parameter of noise_matrix must be the name of one score, a function "
-            f"of (estimator, X, y), or None. Got {scoring!r} instead; call noise_matrix for each "
-            f"score."
-        )
-    scorer = check_scoring(estimator, scoring)
-    if isinstance(scoring, str):
-        return scorer, scoring
-    if scoring is None:
-        name = "r2" if is_regressor(estimator) else "score"
-        return scorer, "accuracy" if is_classifier(estimator) else name
-    function = getattr(scoring, "_score_func", scoring)
-    return scorer, getattr(function, "__name__", "score")
-
-
-def _splits(estimator, X, y, groups, cv):
-    """Rows to train and to test on, whole groups where there are groups."""
-    if groups is not None and (cv is None or isinstance(cv, Integral)):
-        n_groups = len(np.unique(groups))
-        n_folds = min(5, max(n_groups, 2)) if cv is None else cv
-        if n_groups < n_folds:
-            raise ValueError(
-                f"noise_matrix(cv={cv!r}) splits by whole groups into {n_folds} folds, and the "
-                f"number of groups is {n_groups}. Give maps of more simulations, or fewer folds."
-            )
-        cv = GroupKFold(n_folds)
-    splitter = check_cv(5 if cv is None else cv, y, classifier=is_classifier(estimator))
-    splits = [tuple(map(_rows, split)) for split in splitter.split(X, y, groups)]
-    if groups is not None and any(
-        np.isin(groups[test], groups[train]).any() for train, test in splits
-    ):
-        warnings.warn(
-            f"noise_matrix(cv={cv!r}) puts maps of one group on both sides of a split, so scores "
-            f"do not tell what a model knows of new simulations. Leave cv out, give a number of "
-            f"folds, or take a splitter by groups.",
-            LeakageWarning,
-            stacklevel=3,
-        )
-    return splits
-
-
-def _rows(rows):
-    rows = np.asarray(rows)
-    return np.flatnonzero(rows) if rows.dtype == bool else rows
-
-
-def _dummy_scores(estimator, dummy, X, y, splits, scorer):
-    """Score of a dummy on each fold."""
-    if dummy is None:
-        dummy = DummyClassifier() if is_classifier(estimator) else DummyRegressor()
-    with config_context(enable_metadata_routing=False):
-        return np.array(
-            [
-                scorer(clone(dummy).fit(X[train], y[train]), X[test], y[test])
-                for train, test in splits
-            ],
-            dtype=np.float64,
-        )

@@ -1,0 +1,161 @@
+"""Scores of models that were trained on one suite of simulations and tested on another."""
+
+import numpy as np
+
+from ._score_matrix import ScoreMatrix, import_pandas, mean_and_std
+
+
+class CrossSuite(ScoreMatrix):
+    """Scores for each pair of a suite to train on and one to test on.
+
+    Scores of one column and fold are of the same test samples, so that a column compares models
+    pairwise: its entry on the diagonal is of a model that knows the suite.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_suites, n_suites, n_folds)
+        Scores by suite of training, suite of testing, and fold; greater is better.
+    dummy_scores : ndarray of shape (n_suites, n_suites, n_folds)
+        Scores of what looks at no map, such as the mean of the training targets of one suite as a
+        prediction for another.
+    names : list of str
+        Names of the suites.
+    scoring : str, default="score"
+        Name of the score.
+    target_names : list of str, default=None
+        Names of the targets.
+    target_scores : ndarray of shape (n_suites, n_suites, n_folds, n_targets), default=None
+        R2 of each target; None where there are none, as for classifiers.
+    dummy_target_scores : ndarray of shape (n_suites, n_suites, n_folds, n_targets), default=None
+        R2 of each target of the dummy.
+    estimators : list of list of estimator, default=None
+        The fitted estimators, by suite of training and fold, if they were asked for.
+
+    See Also
+    --------
+    cross_suite : Makes one.
+    """
+
+    def __init__(
+        self,
+        scores,
+        dummy_scores,
+        names,
+        scoring="score",
+        target_names=None,
+        target_scores=None,
+        dummy_target_scores=None,
+        estimators=None,
+    ):
+        self.scores = scores
+        self.dummy_scores = dummy_scores
+        self.names = names
+        self.scoring = scoring
+        self.target_names = target_names
+        self.target_scores = target_scores
+        self.dummy_target_scores = dummy_target_scores
+        self.estimators = estimators
+
+    def __repr__(self):
+        n_suites, _, n_folds = self.scores.shape
+        return f"CrossSuite({n_suites} suites, {n_folds} folds, scoring={self.scoring!r})"
+
+    def __str__(self):
+        return self.verdict()
+
+    @property
+    def train_names(self):
+        """Names of the suites, as rows."""
+        return self.names
+
+    @property
+    def test_names(self):
+        """Names of the suites, as columns."""
+        return self.names
+
+    @property
+    def loss(self):
+        """Score of the suite's own model less that of another's, of shape as `scores`."""
+        own = np.einsum("iik->ik", self.scores)
+        return own[np.newaxis] - self.scores
+
+    def _dummy_rows(self):
+        return {
+            f"{name}, dummy": row for name, row in zip(self.names, self.dummy_scores, strict=True)
+        }
+
+    def target_table(self, *, digits=2):
+        """R2 of each target as a table.
+
+        Parameters
+        ----------
+        digits : int, default=2
+            Digits behind the point.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Texts "mean +- standard deviation" over the folds: a row for each suite of training,
+            suite of testing, and "model" or "dummy"; a column for each target.
+
+        Raises
+        ------
+        ImportError
+            If pandas is absent.
+        ValueError
+            If there are no such scores.
+        """
+        pd = import_pandas("CrossSuite.target_table")
+        if self.target_scores is None:
+            raise ValueError(
+                "CrossSuite.target_table needs r2 of each target, which cross_suite computes of "
+                "regressors with one or several numbers as a target. Take CrossSuite.table."
+            )
+        rows = {}
+        for i, trained in enumerate(self.names):
+            for j, tested in enumerate(self.names):
+                for kind, scores in (
+                    ("model", self.target_scores),
+                    ("dummy", self.dummy_target_scores),
+                ):
+                    rows[trained, tested, kind] = [
+                        mean_and_std(column, digits) for column in scores[i, j].T
+                    ]
+        index = pd.MultiIndex.from_tuples(rows, names=["trained", "tested", "predictor"])
+        return pd.DataFrame(list(rows.values()), index, self.target_names)
+
+    def verdict(self):
+        """Say what holds across suites.
+
+        Returns
+        -------
+        str
+            A sentence for each pair of suites, with the score of the suite's own model and that
+            of the dummy beside it. The errors are standard deviations over the folds.
+        """
+        lines = []
+        for i, trained in enumerate(self.names):
+            for j, tested in enumerate(self.names):
+                if i == j:
+                    continue
+                lines.append(
+                    f"Trained on {trained} and tested on {tested}: {self.scoring} "
+                    f"{mean_and_std(self.scores[i, j], 2)}; trained on {tested} itself "
+                    f"{mean_and_std(self.scores[j, j], 2)}, without looking at maps "
+                    f"{mean_and_std(self.dummy_scores[i, j], 2)}. "
+                    f"{self._judge(i, j)}"
+                )
+        return "\n".join(lines)
+
+    def _judge(self, i, j):
+        """What the folds say of one pair, all of them or else nothing."""
+        over_dummy = self.scores[i, j] - self.dummy_scores[i, j]
+        if not np.isfinite(over_dummy).all():
+            return "Some fits failed."
+        if (over_dummy < 0).all():
+            return "This is worse than looking at no map, in every fold: it does not transfer."
+        if not (over_dummy > 0).all():
+            return "That is not above looking at no map in every fold."
+        if (self.loss[i, j] > 0).all():
+            return "Part of it transfers: above looking at no map and below its own, in every fold."
+        return "It transfers: above looking at no map in every fold, and not always below its own."
