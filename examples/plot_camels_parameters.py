@@ -22,9 +22,6 @@ test, nothing fitted on test maps, logarithms, augmentation, a loss that learns 
 against all fields, one map against the 15 of a simulation, an ensemble of networks. Every score
 stands beside predicting the mean and beside ridge regression on power spectra and moments.
 
-(d) With ``--histories FOLDER``, the real star-formation rate histories of 1000 simulations each
-of IllustrisTNG and SIMBA, that come with the lectures of CAMELS.
-
 Run it with ``python examples/plot_camels_parameters.py``; mocks, fits and pictures go to the
 folder ``camels_output``. A run that was killed goes on where it stopped.
 """
@@ -39,9 +36,9 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.base import clone
 from sklearn.dummy import DummyRegressor
-from sklearn.linear_model import Ridge, RidgeCV
+from sklearn.linear_model import Ridge
 from sklearn.metrics import mean_squared_error, r2_score
-from sklearn.model_selection import GridSearchCV, GroupKFold, GroupShuffleSplit, KFold
+from sklearn.model_selection import GridSearchCV, GroupKFold, GroupShuffleSplit
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import StandardScaler
 
@@ -51,7 +48,7 @@ from skastro.exceptions import LeakageWarning
 from skastro.inspection import ParameterRecoveryDisplay
 from skastro.metrics import aggregate_by_group, recovery_report
 from skastro.model_selection import PerGroupSplit
-from skastro.nets import AlexNet, ConvNet, DenseNet
+from skastro.nets import AlexNet, ConvNet
 from skastro.neural_network import CNNRegressor, Symmetries
 from skastro.preprocessing import FieldScaler, SignedLog
 from skastro.simulation import make_camels_like
@@ -283,43 +280,12 @@ def whole_boxes(arguments, validated):
     }
 
 
-def histories(arguments):
-    """Part (d): real star-formation rate histories of CAMELS, one signal for each simulation."""
-    names = ["Omega_m", "sigma_8", "A_SN1", "A_AGN1", "A_SN2", "A_AGN2"]
-    net = CNNRegressor(
-        DenseNet((128, 128), activation="gelu"),
-        loss="gaussian_nll",
-        lr=3e-3,
-        max_epochs=80,
-        checkpoint=arguments.output / "fits",
-        n_threads=1,
-    )
-    models = {
-        "predicting the mean": DummyRegressor(),
-        "ridge": make_pipeline(
-            SignedLog(mode="floor"), StandardScaler(), RidgeCV(np.geomspace(1e-3, 1e3, 13))
-        ),
-        "dense network": with_logarithm(net).set_params(cnnregressor__random_state=0),
-        "ensemble of 5": DeepEnsembleRegressor(with_logarithm(net), 5, random_state=0),
-    }
-    for suite in ("IllustrisTNG", "SIMBA"):
-        X = np.load(arguments.histories / f"ML_lectures_SFRH_{suite}.npy")
-        y = np.loadtxt(arguments.histories / f"ML_lectures_params_{suite}.txt")
-        rows = {name: [] for name in models}
-        for train, test in KFold(5, shuffle=True, random_state=0).split(X):
-            for name, model in models.items():
-                predicted = model.fit(X[train], y[train]).predict(X[test])
-                rows[name].append(scores(y[test], predicted))
-        show(f"(d) Star-formation histories of {suite}, R2", rows, names, "5 folds of simulations")
-
-
 def main():
     """Run the parts."""
     parser = argparse.ArgumentParser(description="Parameters of CAMELS maps.")
     parser.add_argument("--output", type=Path, default=Path("camels_output"))
     parser.add_argument("--data", type=Path, help="folder with the CAMELS Multifield Dataset")
-    parser.add_argument("--histories", type=Path, help="folder with ML_lectures_SFRH_*.npy")
-    parser.add_argument("--parts", default="abcd", help="which of the parts, such as ac")
+    parser.add_argument("--parts", default="abc", help="which of the parts, such as ac")
     parser.add_argument("--simulations", type=int, default=100, help="mocks of the hypercube")
     parser.add_argument("--cells", type=int, default=32, help="cells of a mock along a side")
     parser.add_argument("--fields", nargs="+", default=FIELDS, help="Mtot must be among them")
@@ -346,8 +312,6 @@ def main():
         leak(arguments, data, maps)
     if "c" in arguments.parts:
         by_simulation(arguments, data, maps)
-    if "d" in arguments.parts and arguments.histories is not None:
-        histories(arguments)
 
 
 if __name__ == "__main__":

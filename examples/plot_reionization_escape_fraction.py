@@ -103,6 +103,7 @@ def main():
     parser.add_argument("--data-home", type=Path, help="folder with the full files")
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--redshift", type=float, default=8.0, help="that of the first table")
+    parser.add_argument("--redshifts", type=float, nargs="*", help="of the second; default all")
     parser.add_argument("--epochs", type=int, default=10, help="of networks on slices")
     parser.add_argument("--mocks", type=int, default=4, help="mock simulations to learn on first")
     parser.add_argument("--mock-epochs", type=int, default=2)
@@ -126,7 +127,7 @@ def main():
     title = f"Escape fraction, z = {arguments.redshift}"
     compare(title, models, columns, data, data.target, scores, arguments)
 
-    data = load_cubes(arguments.data_home)
+    data = load_cubes(arguments.data_home, redshift=arguments.redshifts)
     redshift, f_esc = np.unique(data.redshift), np.unique(data.f_esc)
     y = np.searchsorted(f_esc, data.f_esc) * len(redshift) + data.target
     values = {"z": np.tile(redshift, len(f_esc)), "f_esc": np.repeat(f_esc, len(redshift))}

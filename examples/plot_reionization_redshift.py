@@ -140,6 +140,7 @@ def main():
     parser.add_argument("--output", type=Path, default=Path("redshift_output"))
     parser.add_argument("--data-home", type=Path, help="folder with the full files")
     parser.add_argument("--folds", type=int, default=3)
+    parser.add_argument("--redshifts", type=float, nargs="*", help="all by default")
     parser.add_argument("--f-esc", type=float, default=0.16, help="that of the first table")
     parser.add_argument("--epochs", type=int, default=10, help="of networks on slices")
     parser.add_argument("--code-epochs", type=int, default=10, help="of encoders, and on codes")
@@ -158,11 +159,11 @@ def main():
         found = GridSearchCV(SliceClassifier(), grid, n_jobs=arguments.jobs, verbose=1, **options)
         return found.fit(data.maps, data.target, groups=data.groups).cv_results_
 
-    data = load_cubes(arguments.data_home, f_esc=arguments.f_esc)
+    data = load_cubes(arguments.data_home, f_esc=arguments.f_esc, redshift=arguments.redshifts)
     rows = rows_of_search(search(data), NAMES)
     print_table(f"Redshift, f_esc = {arguments.f_esc}", rows, COLUMNS)
 
-    data = load_cubes(arguments.data_home)
+    data = load_cubes(arguments.data_home, redshift=arguments.redshifts)
     print_table("Redshift, all f_esc", rows_of_search(search(data), NAMES), COLUMNS)
 
     results = regression(data, arguments.folds, arguments.epochs, arguments.checkpoint)

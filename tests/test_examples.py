@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -45,6 +46,7 @@ def test_reionization_redshift(tmp_path):
     """Every encoder has its row, and the regression its errors."""
     pytest.importorskip("colossus")
     options = ["--folds", "2", "--epochs", "1", "--code-epochs", "1", "--trees", "20"]
+    options += ["--redshifts", "6.5", "7", "7.5", "8", "9", "11"]
     printed = run("plot_reionization_redshift.py", tmp_path, *options)
     for name in ("most frequent class", "trees", "discriminant", "components", "codes", "CNN"):
         assert printed.count(f"│ {name}") or f" {name} " in printed
@@ -56,7 +58,7 @@ def test_reionization_escape_fraction(tmp_path):
     """Slices, boxes and mocks have their rows."""
     pytest.importorskip("colossus")
     options = ["--folds", "2", "--epochs", "1", "--mocks", "3", "--mock-epochs", "1"]
-    options += ["--tune-epochs", "1", "--trees", "20"]
+    options += ["--tune-epochs", "1", "--trees", "20", "--redshifts", "7", "8", "10"]
     printed = run("plot_reionization_escape_fraction.py", tmp_path, *options)
     for title in ("Escape fraction, z = 8.0", "Escape fraction and redshift at once"):
         assert title in printed
@@ -149,3 +151,49 @@ def test_density_to_brightness(tmp_path):
     for name in ("mean", "boosting", "U-Net"):
         assert re.search(rf"{name}.*z = 8.0: .* ± .*z = 10.0: .*all slices", printed)
     check_pictures(tmp_path, "density_to_brightness")
+
+
+def test_star_formation_transfer(tmp_path):
+    """Each model has its scores across suites, and the curve its picture; all need data."""
+    assert "needs real data" in run("plot_star_formation_transfer.py", tmp_path / "none")
+    rng = np.random.default_rng(0)
+    low, high = [0.1, 0.6, 0.25, 0.25, 0.5, 0.5], [0.5, 1, 4, 4, 2, 2]
+    for suite in ("IllustrisTNG", "SIMBA"):
+        target = rng.uniform(low, high, size=(120, 6))
+        rates = target[:, :1] * np.exp(rng.normal(size=(120, 100)))
+        np.save(tmp_path / f"SFRH_{suite}.npy", rates.astype(np.float32))
+        np.savetxt(tmp_path / f"params_{suite}.txt", target)
+    options = ["--data", tmp_path, "--folds", "3", "--epochs", "1", "--trees", "3"]
+    options += ["--repeats", "1", "--filters", "2", "--members", "2"]
+    printed = run("plot_star_formation_transfer.py", tmp_path, *options)
+    for name in ("ridge", "trees", "CNN", "2 dense nets"):
+        assert f"{name}: R2, 3 folds" in printed
+    assert printed.count("│ IllustrisTNG to SIMBA, mean") == 4
+    assert printed.count("With 80 simulations r2 is") == 2
+    check_pictures(tmp_path, "across_suites", "simulation_curve")
+
+
+def test_comparison(tmp_path):
+    """Each study is audited, compared and put into words."""
+    pytest.importorskip("colossus")
+    options = [
+        "--folds",
+        "2",
+        "--simulations",
+        "12",
+        "--camels-cells",
+        "16",
+        "--camels-epochs",
+        "1",
+    ]
+    options += ["--fields", "Mstar", "Mtot", "--light-cones", "4", "--min-mass", "1e12"]
+    options += ["--intensity-epochs", "1", "--slice-epochs", "1", "--box-cells", "12"]
+    options += ["--cube-epochs", "1", "--voxels", "500", "--checkpoint", tmp_path / "fits"]
+    printed = run("plot_comparison.py", tmp_path, *options)
+    assert printed.count("nothing found") == 4
+    for name in ("AlexNet as published", "CNN on slices", "net on the histogram", "excursion net"):
+        assert f"│ {name}" in printed
+    for name in ("summary", "dummy"):
+        assert printed.count(f"│ {name}") == 4
+    assert printed.count("No claim can be made") == 3
+    check_pictures(tmp_path, "comparison")
