@@ -31,7 +31,7 @@ from ._progress import CallbackSupport, EpochProgress, fit_task
 from ._run import Run
 from ._schedules import OF_FIXED_LENGTH, SCHEDULES, make_schedules
 from ._skorch import OPTIMIZERS, MapNet
-from ._split import split_rows
+from ._split import split_rows, warn_of_repeats
 from ._symmetries import Symmetries
 from ._torch import (
     build_module,
@@ -259,6 +259,8 @@ class NetEstimator(CallbackSupport, BaseEstimator):
         check_symmetries(self, map_shape)
         rows = np.arange(len(X)) if sample_weight is None else np.flatnonzero(sample_weight)
         train, valid = self._split(rows, groups) if self.early_stopping else (rows, None)
+        if self.early_stopping and groups is None:
+            warn_of_repeats(self._name, y, rows)
         y = None if y is None else self._encode(y, train)
 
         def dataset(rows, **options):

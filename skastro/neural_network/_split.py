@@ -1,8 +1,12 @@
 """What is set aside for validation, decided by hashing."""
 
 import hashlib
+import warnings
 
 import numpy as np
+
+from ..exceptions import LeakageWarning
+from ..utils._repeats import repeated_targets
 
 
 def validation_units(units, fraction, seed):
@@ -69,3 +73,36 @@ def split_rows(rows, groups, fraction, seed):
         units, unit_of_row = np.unique(groups[rows], return_inverse=True)
     valid = validation_units(units, fraction, seed)[unit_of_row]
     return rows[~valid], rows[valid], len(units)
+
+
+def warn_of_repeats(owner, y, rows):
+    """Warn where targets tell that samples, which are set aside one by one, are of few simulations.
+
+    Parameters
+    ----------
+    owner : str
+        Estimator to name.
+    y : ndarray or None
+        Targets.
+    rows : ndarray of int
+        Positions of the samples that are parted.
+
+    Warns
+    -----
+    LeakageWarning
+        If continuous targets repeat; see `repeated_targets`.
+    """
+    if y is None or y.ndim > 2:  # fields, of which no copy is made
+        return
+    member = repeated_targets(y[rows])
+    if member is None:
+        return
+    warnings.warn(
+        f"{owner}(early_stopping=True) sets samples aside for validation one by one, and "
+        f"{len(rows)} samples have only {member.max() + 1} different targets, as maps of one "
+        f"simulation do. Maps of the simulations that are trained on are then validated on, and "
+        f"training stops too late. Pass the simulation of each sample: fit(X, y, groups=groups); "
+        f"through a search or cross_validate, by metadata routing: set_fit_request(groups=True).",
+        LeakageWarning,
+        stacklevel=5,
+    )
