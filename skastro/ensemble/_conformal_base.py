@@ -103,9 +103,13 @@ class CalibratedEstimator(MetaEstimatorMixin, BaseEstimator):
                 estimator.fit(X[rows], y[rows], **params)
         return estimator
 
+    def _check_new(self, X):
+        """Check maps that are to be predicted."""
+        check_is_fitted(self)
+        return self._check_maps(X, reset=False)
+
     def _ask(self, method, X, **params):
-        """What a method of the fitted estimator says of maps."""
-        X = self._check_maps(X, reset=False)
+        """What a method of the fitted estimator says of checked maps."""
         with config_context(enable_metadata_routing=False):
             return getattr(self.estimator_, method)(X, **params)
 
@@ -148,7 +152,7 @@ class CalibratedRegressor(RegressorMixin, CalibratedEstimator):
         )
 
     def _moments(self, X, return_std):
-        """Predictions in float64, and standard deviations or None."""
+        """Predictions for checked maps in float64, and standard deviations or None."""
         if not return_std:
             return np.asarray(self._ask("predict", X), dtype=np.float64), None
         mean, std = self._ask("predict", X, return_std=True)

@@ -177,8 +177,7 @@ class ConformalClassifier(ClassifierMixin, CalibratedEstimator):
         MapShapeError
             If samples have not the shape that was fitted.
         """
-        check_is_fitted(self)
-        return self._ask("predict", X)
+        return self._ask("predict", self._check_new(X))
 
     def predict_proba(self, X):
         """Probability of each class by the estimator.
@@ -199,8 +198,7 @@ class ConformalClassifier(ClassifierMixin, CalibratedEstimator):
         MapShapeError
             If samples have not the shape that was fitted.
         """
-        check_is_fitted(self)
-        return self._probabilities(X)
+        return self._probabilities(self._check_new(X))
 
     def predict_set(self, X, confidence_level=None):
         """Predict sets that hold the true class with a probability.
@@ -232,9 +230,9 @@ class ConformalClassifier(ClassifierMixin, CalibratedEstimator):
             If there are too few calibration groups for the level.
         """
         check_is_fitted(self)
-        scores = self._score_classes(X)
         level = self.confidence_level if confidence_level is None else confidence_level
         self._warn(".predict_set", level)
+        scores = self._score_classes(self._check_new(X))
         return scores <= group_quantile(self.scores_, self._shares, level)
 
     def _probabilities(self, X):

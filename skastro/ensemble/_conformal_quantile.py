@@ -67,6 +67,8 @@ def highest_level(n_groups):
 def warn_of_few_groups(owner, n_groups, level, units, result):
     """Say when there are too few calibration groups for a level.
 
+    The warning points at the line that called the public method, two calls above.
+
     Parameters
     ----------
     owner : str
@@ -88,7 +90,7 @@ def warn_of_few_groups(owner, n_groups, level, units, result):
             f"calibration_fraction, or lower confidence_level to at most "
             f"{highest_level(n_groups):g}.",
             UserWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
 
 

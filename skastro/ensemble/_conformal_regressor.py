@@ -211,8 +211,7 @@ class ConformalRegressor(CalibratedRegressor):
         MapShapeError
             If samples have not the shape that was fitted.
         """
-        check_is_fitted(self)
-        return self._moments(X, return_std=False)[0]
+        return self._moments(self._check_new(X), return_std=False)[0]
 
     def predict_interval(self, X, confidence_level=None):
         """Predict intervals that hold the truth with a probability.
@@ -249,7 +248,7 @@ class ConformalRegressor(CalibratedRegressor):
 
     def _predict_intervals(self, X, levels):
         """Intervals of several levels, for which maps are read and predicted once."""
-        mean, std = self._moments(X, self._normalized)
+        mean, std = self._moments(self._check_new(X), self._normalized)
         unit = in_columns(std) if self._normalized else self.scale_
         for level in levels:
             reach = group_quantile(self.scores_, self._shares, level)

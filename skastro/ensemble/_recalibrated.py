@@ -2,7 +2,6 @@
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils.validation import check_is_fitted
 
 from ._conformal_base import CalibratedRegressor, in_columns
 from ._predicts_std import check_return_std
@@ -128,7 +127,7 @@ class RecalibratedRegressor(CalibratedRegressor):
         if not (std > 0).all():
             raise ValueError(
                 f"{type(self).__name__} multiplies standard deviations, which must be greater "
-                f"than zero; {self.estimator!r} predicts {std.min():g} for a sample set aside."
+                f"than zero; {self.estimator_!r} predicts {std.min():g} for a sample set aside."
             )
         squares = ((in_columns(y[mask]) - in_columns(mean)) / in_columns(std)) ** 2
         self.factor_ = np.sqrt(np.average(squares, axis=0, weights=self._shares))
@@ -157,8 +156,7 @@ class RecalibratedRegressor(CalibratedRegressor):
         MapShapeError
             If samples have not the shape that was fitted.
         """
-        check_is_fitted(self)
-        mean, std = self._moments(X, return_std)
+        mean, std = self._moments(self._check_new(X), return_std)
         if not return_std:
             return mean
         return mean, std * (self.factor_ if np.ndim(std) == 2 else self.factor_[0])

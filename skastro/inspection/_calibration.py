@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..ensemble._predicts_std import check_return_std
 from ..metrics import interval_coverage, pit_values
 from ..metrics._checks import check_targets
 from ..metrics._report import named_targets
@@ -29,7 +30,9 @@ class CalibrationDisplay:
     binomial distribution of as many trials as there are groups. Samples of a group are not
     credited with being independent of each other, so that the band is rather too wide. For
     intervals of a `skastro.ensemble.ConformalRegressor` it also holds the scatter of the
-    calibration, by the beta-binomial distribution.
+    calibration, by the beta-binomial distribution. With K calibration groups
+    these reach multiples of 1 / (K + 1) alone, the next above each level: where K is small, they
+    are too wide by that, and the band is as far above the diagonal.
 
     Parameters
     ----------
@@ -226,6 +229,7 @@ class CalibrationDisplay:
             standard deviations, or no level is one that the calibration allows.
         """
         if not hasattr(estimator, "predict_interval"):
+            check_return_std(cls.__name__, estimator)
             moments = estimator.predict(X, return_std=True)
             options = {"groups": groups, "target_names": target_names, "levels": levels}
             options |= {"ax": ax, "n_columns": n_columns, "n_bins": n_bins}
@@ -348,7 +352,8 @@ def _draw_band(panel, n_groups, n_calibration):
     counts = binom(n_groups, grid)
     if n_calibration is not None:
         trials = n_calibration + 1
-        counts = betabinom(n_groups, grid * trials, (1 - grid) * trials)
+        reached = np.clip(np.ceil(grid * trials - 1e-9), 1, n_calibration)
+        counts = betabinom(n_groups, reached, trials - reached)
     low, high = (counts.ppf(q) / n_groups for q in _tails())
     panel.plot([0, 1], [0, 1], color="black", lw=0.8, ls="--")
     words = {"fontsize": 7, "color": _WORDS, "transform": panel.transAxes}

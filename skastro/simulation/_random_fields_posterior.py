@@ -5,7 +5,8 @@ from scipy import fft
 
 from ._random_fields_model import power_law_modes
 
-_NODES_PER_ERROR = 3.0
+# In the middle of a range nodes are pi / 2 times farther apart than on average.
+_NODES_PER_ERROR = np.pi
 _LEAST_NODES = 24
 _VALUES_AT_ONCE = 2**23
 
@@ -35,10 +36,15 @@ def optimal_prediction(data, *, return_cov=False):
     covariance : ndarray of shape (n_samples, 2, 2)
         Posterior covariance; only with ``return_cov=True``.
 
+    Raises
+    ------
+    ValueError
+        If a value of a map is not finite, or one of a lognormal field is not above zero.
+
     Notes
     -----
     The integral is by Gauss-Legendre quadrature, with nodes closer than half the least
-    standard error.
+    standard error, so that their number grows as that of the cells.
 
     References
     ----------
@@ -57,23 +63,34 @@ def optimal_prediction(data, *, return_cov=False):
     nodes, weights = _quadrature(modes, data.parameter_ranges)
     distinct, groups = np.unique(modes.log_k[1:].round(9), return_inverse=True)
     counts = np.bincount(groups, modes.multiplicity[1:])
-    powers = modes._replace(log_k=distinct).power(nodes)
-    constant = np.log(weights) - 0.5 * np.log(powers) @ counts
-    inverse = -0.5 / powers
-    step = max(1, _VALUES_AT_ONCE // max(len(nodes), modes.log_k.size))
-    means, covariances = [], []
-    for start in range(0, len(data.maps), step):
-        squares = _squared_modes(data.maps[start : start + step], data.kind, modes)
-        sums = np.stack([np.bincount(groups, row) for row in squares])
-        chances = constant + sums @ inverse.T
-        chances = np.exp(chances - chances.max(1, keepdims=True))
-        chances /= chances.sum(1, keepdims=True)
-        mean = chances @ nodes
-        products = chances @ (nodes[:, :, None] * nodes[:, None]).reshape(-1, 4)
-        means.append(mean)
-        covariances.append(products.reshape(-1, 2, 2) - mean[:, :, None] * mean[:, None])
-    mean = np.concatenate(means)
-    return (mean, np.concatenate(covariances)) if return_cov else mean
+    rings = modes._replace(log_k=distinct)
+    step = max(1, _VALUES_AT_ONCE // modes.log_k.size)
+    sums = np.concatenate(
+        [
+            [np.bincount(groups, row) for row in _squared_modes(data, start, step, modes)]
+            for start in range(0, len(data.maps), step)
+        ]
+    )
+    products = (nodes[:, :, None] * nodes[:, None]).reshape(-1, 4)
+    powers_of_nodes = np.column_stack([np.ones(len(nodes)), nodes, products])
+    totals, highest = np.zeros((len(sums), 7)), np.full(len(sums), -np.inf)
+    n_blocks = -(-len(nodes) * len(distinct) // _VALUES_AT_ONCE)
+    for block in np.array_split(np.arange(len(nodes)), n_blocks):
+        powers = rings.power(nodes[block])
+        constant = np.log(weights[block]) - 0.5 * np.log(powers) @ counts
+        inverse = -0.5 / powers
+        step = max(1, _VALUES_AT_ONCE // len(block))
+        for rows in (slice(start, start + step) for start in range(0, len(sums), step)):
+            chances = constant + sums[rows] @ inverse.T
+            higher = np.maximum(highest[rows], chances.max(1))
+            totals[rows] *= np.exp(highest[rows] - higher)[:, None]
+            totals[rows] += np.exp(chances - higher[:, None]) @ powers_of_nodes[block]
+            highest[rows] = higher
+    totals /= totals[:, :1]
+    mean = totals[:, 1:3]
+    if not return_cov:
+        return mean
+    return mean, totals[:, 3:].reshape(-1, 2, 2) - mean[:, :, None] * mean[:, None]
 
 
 def _quadrature(modes, ranges):
@@ -90,10 +107,17 @@ def _quadrature(modes, ranges):
     return nodes, np.outer(*weights).ravel()
 
 
-def _squared_modes(maps, kind, modes):
-    """Squared modes of the Gaussian fields over N, times how many modes each stands for."""
-    fields = np.asarray(maps, dtype=np.float64)
-    if kind == "lognormal":
+def _squared_modes(data, start, step, modes):
+    """Squared modes of some Gaussian fields over N, times how many modes each stands for."""
+    fields = np.asarray(data.maps[start : start + step], dtype=np.float64)
+    is_lognormal = data.kind == "lognormal"
+    if not np.isfinite(fields).all() or (is_lognormal and not (fields > 0).all()):
+        allowed = "finite and above zero" if is_lognormal else "finite"
+        raise ValueError(
+            f"optimal_prediction takes {data.kind} maps whose values are all {allowed}; these are "
+            f"not."
+        )
+    if is_lognormal:
         fields = np.log(fields)
     transform = fft.rfftn(fields, axes=range(1, fields.ndim), workers=1)
     transform = transform.reshape(len(fields), -1)[:, 1:]

@@ -83,7 +83,7 @@ class WaveletScattering(MapStatistic):
     the transforms of kymatio. In maps of 128 (2D) or 64 (3D) cells and more along each axis, a
     wavelet of j > 1 is evaluated on cells up to :math:`2^{j-1}` times larger, where the shape is a
     multiple of that, and the coefficient is the mean over these: shifting such a map by fewer
-    cells changes it by a fraction of up to 1e-3.
+    cells changes it by a fraction of up to 2e-3.
 
     Tensors are transformed by torch on their device. Wavelets are kept in memory after fit, in 3D
     L (L + 3) / 2 numbers of 8 bytes for each cell and each scale that is not on larger cells, but
@@ -188,7 +188,7 @@ class WaveletScattering(MapStatistic):
             ]
             found = xp.concatenate(parts)
             if self.log:
-                found = _logarithm(found)
+                found = _logarithm(found, self.n_channels_)
             return found.reshape(len(batch), -1)
 
         return extract
@@ -298,12 +298,13 @@ def _on_device(psi, maps):
     return xp.as_tensor(psi, device=maps.device)
 
 
-def _logarithm(found):
+def _logarithm(found, n_channels):
+    """Logarithms of the coefficients of each channel of each map in turn."""
     if not bool((found > 0).all()):
         number = int(np.argwhere(as_numpy(found) <= 0)[0][0])
         raise ValueError(
-            "WaveletScattering(log=True) found a coefficient that is not above zero, as a constant "
-            f"map has: the first is that of map and channel {number} of a batch. Drop the empty "
-            "maps, or set log=False."
+            f"WaveletScattering(log=True) found a coefficient that is not above zero, in channel "
+            f"{number % n_channels} of a map, as a constant map has. Drop the empty maps, or set "
+            f"log=False."
         )
     return namespace(found).log10(found)

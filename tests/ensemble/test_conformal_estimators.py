@@ -93,10 +93,13 @@ def test_too_few_groups(grouped):
     ConformalRegressor(Ridge()).fit(X[rows], Y[rows], **params)
     model = ConformalRegressor(Ridge(), confidence_level=0.95)
     message = f"0.95 needs at least 19 calibration {units}, and there are 9, .* at most 0[.]9[.]$"
-    with pytest.warns(UserWarning, match=message):
+    with pytest.warns(UserWarning, match=message) as of_fit:
         model.fit(X[rows], Y[rows], **params)
-    with pytest.warns(UserWarning, match=r"ConformalRegressor\.predict_interval: .* at least 19"):
+    with pytest.warns(
+        UserWarning, match=r"ConformalRegressor\.predict_interval: .* at least 19"
+    ) as of_interval:
         lower, upper = model.predict_interval(X)
+    assert of_fit[0].filename == of_interval[0].filename == __file__
     assert (lower == -np.inf).all()
     assert (upper == np.inf).all()
     assert np.isfinite(half_width(model, X, confidence_level=0.9)).all()
@@ -242,6 +245,29 @@ def test_class_that_is_only_set_aside():
     np.testing.assert_array_equal(model.predict_proba(X), [[1, 0]] * 120)
     np.testing.assert_array_equal(model.predict_set(X, confidence_level=0.8), [[True, False]] * 120)
     assert model.predict_set(X, confidence_level=10 / 11).all()
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        ConformalRegressor(BayesianRidge(), random_state=0),
+        ConformalClassifier(LogisticRegression(), random_state=0),
+        RecalibratedRegressor(BayesianRidge(), random_state=0),
+    ],
+)
+def test_tables(model):
+    """Columns of a table are named in fit and checked in predict, and warn of nothing else."""
+    pd = pytest.importorskip("pandas")
+    table = pd.DataFrame(X, columns=list("abcd"))
+    labelled = isinstance(model, ConformalClassifier)
+    y, method = (LABELS, "predict_proba") if labelled else (Y[:, 0], "predict")
+    names = GROUPS.astype(str)
+    again = clone(model).fit(X, y, groups=names)
+    model.fit(table, pd.Series(y, index=range(5, 125)), groups=pd.Series(names))
+    assert list(model.feature_names_in_) == list("abcd")
+    np.testing.assert_allclose(getattr(model, method)(table), getattr(again, method)(X))
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(table[list("dcba")])
 
 
 def test_routing():

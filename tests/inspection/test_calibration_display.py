@@ -102,6 +102,10 @@ def test_conformal_intervals(joint):
     x = 101 / 202
     expected = betabinom.ppf([0.025, 0.975], 10, x * 10, (1 - x) * 10) / 10
     np.testing.assert_allclose(band_at(display.bands_[0], x), expected)
+    # The interval of 0.7475 is that of 0.8, as 0.7 would be too little.
+    x = 151 / 202
+    expected = betabinom.ppf([0.025, 0.975], 10, 8, 2) / 10
+    np.testing.assert_allclose(band_at(display.bands_[0], x), expected)
     with pytest.raises(ValueError, match=r"9 calibration groups allow levels of at most 0\.9"):
         CalibrationDisplay.from_estimator(model, *rest, levels=[0.95])
 
@@ -116,6 +120,8 @@ def test_regressors_that_know_their_errors():
     np.testing.assert_array_equal(display.coverage, expected.coverage)
     np.testing.assert_array_equal(display.pit, expected.pit)
     assert display.axes_.shape == (2, 1)
+    with pytest.raises(ValueError, match=r"CalibrationDisplay needs an estimator .* Ridge\(\)"):
+        CalibrationDisplay.from_estimator(Ridge().fit(X, y), X, y)
 
 
 def test_axes():
@@ -129,7 +135,7 @@ def test_axes():
     np.testing.assert_array_equal(display.axes_, axes)
     assert display.figure_ is figure
     assert axes[0, 0].get_legend() is not None
-    figure.savefig(io.BytesIO())
+    figure.savefig(io.BytesIO(), dpi=20)
 
 
 @pytest.mark.parametrize(

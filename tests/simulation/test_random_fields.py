@@ -176,6 +176,30 @@ def test_posterior_is_that_of_the_covariance_on_a_grid():
         )
 
 
+def test_posterior_some_nodes_at_a_time(monkeypatch):
+    data = make_lognormal_fields(5, (9, 8), random_state=2)
+    expected = optimal_prediction(data, return_cov=True)
+    module = "skastro.simulation._random_fields_posterior"
+    monkeypatch.setattr(f"{module}._VALUES_AT_ONCE", 1000)
+    for found, wanted in zip(optimal_prediction(data, return_cov=True), expected, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("make", "value", "match"),
+    [
+        (make_gaussian_fields, np.nan, "takes gaussian maps whose values are all finite"),
+        (make_lognormal_fields, np.inf, "takes lognormal maps whose values are all .* above zero"),
+        (make_lognormal_fields, 0.0, "takes lognormal maps whose values are all .* above zero"),
+    ],
+)
+def test_posterior_of_other_maps(make, value, match):
+    data = make(3, (4, 5))
+    data.maps[2, 1, 3] = value
+    with pytest.raises(ValueError, match=f"optimal_prediction {match}"):
+        optimal_prediction(data)
+
+
 def test_posterior_is_calibrated_and_best():
     data = make_gaussian_fields(600, (16, 12), random_state=11)
     mean, cov = optimal_prediction(data, return_cov=True)

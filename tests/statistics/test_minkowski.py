@@ -174,6 +174,8 @@ def test_thresholds():
     X = RNG.normal(size=(3, 2, 7, 9)).astype("float32")
     assert list(MinkowskiFunctionals(3).fit(X).thresholds_) == [-3, 0, 3]
     assert list(MinkowskiFunctionals(3, threshold_range=(0, 1)).fit(X).thresholds_) == [0, 0.5, 1]
+    assert MinkowskiFunctionals(1).fit(X).thresholds_ == [0]
+    assert MinkowskiFunctionals(1, threshold_range=(1, 4)).fit(X).thresholds_ == [2.5]
     learned = MinkowskiFunctionals(3, standardize=False).fit(open_maps(X))
     expected = np.linspace(X.min(), X.max(), 5)[1:-1]
     np.testing.assert_allclose(learned.thresholds_, expected)
@@ -211,6 +213,7 @@ def test_tensors():
         ({"thresholds": []}, "'thresholds' parameter of Minkowski"),
         ({"thresholds": [0, np.nan]}, "'thresholds' parameter of Minkowski"),
         ({"threshold_range": (1, 0)}, "'threshold_range' parameter of Minkowski"),
+        ({"threshold_range": (1, 1 + 1e-15)}, "wide enough for 13 thresholds that differ"),
         ({"threshold_range": (1, 2, 3)}, "'threshold_range' parameter of Minkowski"),
         ({"box_size": -1.0}, "'box_size' parameter of Minkowski"),
     ],

@@ -6,11 +6,11 @@ import pytest
 from skastro.statistics import PowerSpectrum
 
 
-def painted(cloud, n_particles, n_cells, rng):
-    """Counts of particles at random places of a periodic line, by cloud in cell or its kin."""
-    x = rng.uniform(0, n_cells, n_particles)
+def painted(cloud, n_lines, n_particles, n_cells, rng):
+    """Counts of particles at random places of periodic lines, by cloud in cell or its kin."""
+    x = rng.uniform(0, n_cells, (n_lines, n_particles))
     cell = np.rint(x).astype(int)
-    counts = np.zeros(n_cells)
+    counts, lines = np.zeros((n_lines, n_cells)), np.arange(n_lines)[:, None]
     for offset in range(-2, 3):
         s = abs(cell + offset - x)
         weight = {
@@ -18,7 +18,7 @@ def painted(cloud, n_particles, n_cells, rng):
             "cic": np.maximum(1 - s, 0),
             "tsc": np.where(s < 0.5, 0.75 - s**2, np.maximum(1.5 - s, 0) ** 2 / 2),
         }[cloud]
-        np.add.at(counts, (cell + offset) % n_cells, weight)
+        np.add.at(counts, (lines, (cell + offset) % n_cells), weight)
     return counts
 
 
@@ -46,7 +46,7 @@ def test_poisson_noise(normalize):
 def test_poisson_noise_of_painted_particles(window):
     """The noise is that of the mass assignment, with its images, divided by the window."""
     rng = np.random.default_rng(0)
-    X = np.stack([painted(window, 50, 12, rng) for _ in range(2000)])
+    X = painted(window, 2000, 50, 12, rng)
     spectrum = PowerSpectrum(
         6, binning="linear", window=window, shot_noise="poisson", normalize=True
     )

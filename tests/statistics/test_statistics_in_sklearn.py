@@ -1,5 +1,7 @@
 """Summary statistics in the parts of scikit-learn that stand around them."""
 
+import pickle
+
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -11,7 +13,14 @@ from sklearn.preprocessing import StandardScaler
 
 from skastro.maps import open_maps
 from skastro.preprocessing import SignedLog
-from skastro.statistics import Moments, PowerSpectrum
+from skastro.statistics import (
+    Bispectrum,
+    MinkowskiFunctionals,
+    Moments,
+    PowerSpectrum,
+    VoxelHistogram,
+    WaveletScattering,
+)
 
 RNG = np.random.default_rng(0)
 AMPLITUDE = RNG.uniform(1, 3, size=60)
@@ -76,10 +85,27 @@ def test_fit_that_fails(statistic, wrong):
     np.testing.assert_array_equal(fitted.transform(X), expected)
 
 
-def test_pandas_output():
-    """Features become columns with their names."""
+EVERY = [
+    Bispectrum(3, dim=3),
+    MinkowskiFunctionals(3, standardize=False, dim=3),
+    Moments(scales=[0, 2], dim=3),
+    PowerSpectrum(3, cross=True, dim=3),
+    VoxelHistogram(4, dim=3),
+    WaveletScattering(dim=3),
+]
+
+
+@pytest.mark.parametrize("statistic", EVERY, ids=lambda one: type(one).__name__)
+def test_pandas_files_and_pickles(statistic):
+    """Features become columns with their names; maps of a file give equal ones, as do copies."""
     pytest.importorskip("pandas")
-    X = maps(SHAPES[1])
-    frame = Moments().set_output(transform="pandas").fit_transform(X)
-    assert list(frame.columns[:2]) == ["mean(0)", "std(0)"]
-    np.testing.assert_array_equal(frame.to_numpy(), Moments().fit_transform(X))
+    X = maps(SHAPES[2])[:5].astype("float32")
+    expected = clone(statistic).fit_transform(X)
+    fitted = clone(statistic).set_output(transform="pandas")
+    frame = fitted.fit_transform(open_maps(X))
+    assert list(frame.columns) == list(fitted.get_feature_names_out())
+    assert len(set(frame.columns)) == expected.shape[1]
+    np.testing.assert_array_equal(frame.to_numpy(), expected)
+    data = pickle.dumps(fitted)
+    assert len(data) < 3000
+    np.testing.assert_array_equal(pickle.loads(data).transform(X), expected)
