@@ -77,7 +77,7 @@ def reionization(args, fits):
     data = study.load_cubes(args.reionization, f_esc=args.f_esc)
     cubes = np.asarray(data.maps)
     y = np.unique(data.redshift, return_inverse=True)[1]
-    baselines = study.baselines(n_trees=200)
+    baselines = study.baselines(n_trees=args.trees)
     network = study.classifier(study.convolutional(), args.slice_epochs, fits)
     on_channels = make_pipeline(FunctionTransformer(study.channels), network)
     # Slices of a cube are not neighbours, so that spectra are those of slices.
@@ -170,6 +170,7 @@ def parse_arguments():
     add("--checkpoint", type=Path, help="folder to continue from after a break")
     add("--folds", type=int, default=5)
     add("--jobs", type=int)
+    add("--resamples", type=int, default=1000, help="of the simulations, for intervals")
     add("--camels", type=Path, help="folder with the CAMELS Multifield Dataset")
     add("--simulations", type=int, default=60, help="mocks of CAMELS")
     add("--camels-cells", type=int, default=32, help="cells of a mock along a side")
@@ -177,6 +178,7 @@ def parse_arguments():
     add("--camels-epochs", type=int, default=10)
     add("--reionization", type=Path, help="folder with the full files")
     add("--f-esc", type=float, default=0.16)
+    add("--trees", type=int, default=200, help="of the forest on statistics of slices")
     add("--slice-epochs", type=int, default=10)
     add("--intensity", type=Path, help="file of maps of limlam_mocker")
     add("--light-cones", type=int, default=12, help="mock fields of the sky")
@@ -225,7 +227,12 @@ def main():
         )
         CONSOLE.print(f"{name}, audit: {report}", soft_wrap=True)
         results[name] = compare(
-            **study, n_jobs=args.jobs, checkpoint=args.checkpoint, error_score="raise", verbose=1
+            **study,
+            n_bootstrap=args.resamples,
+            n_jobs=args.jobs,
+            checkpoint=args.checkpoint,
+            error_score="raise",
+            verbose=1,
         )
         tabulate(name, results[name])
         CONSOLE.print(f"{time.perf_counter() - start:.0f} s\n")
@@ -233,7 +240,7 @@ def main():
         len(results), figsize=(5.2, 1.7 * len(results)), layout="constrained", squeeze=False
     )
     for ax, (name, result) in zip(axes[:, 0], results.items(), strict=True):
-        negated = result.scoring == "mean_squared_log10_error"
+        negated = result.scoring.startswith("neg_")
         ComparisonDisplay.from_comparison(result, ax=ax, negate_score=negated)
         ax.set_title(name, fontsize=9, loc="left")
     figure.savefig(args.output / "comparison.png", dpi=150)

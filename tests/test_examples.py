@@ -20,7 +20,7 @@ def run(script, folder, *options):
         capture_output=True,
         text=True,
         check=False,
-        env=os.environ | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"},
+        env=os.environ | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1", "LOKY_MAX_CPU_COUNT": "1"},
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -159,8 +159,8 @@ def test_star_formation_transfer(tmp_path):
     rng = np.random.default_rng(0)
     low, high = [0.1, 0.6, 0.25, 0.25, 0.5, 0.5], [0.5, 1, 4, 4, 2, 2]
     for suite in ("IllustrisTNG", "SIMBA"):
-        target = rng.uniform(low, high, size=(120, 6))
-        rates = target[:, :1] * np.exp(rng.normal(size=(120, 100)))
+        target = rng.uniform(low, high, size=(60, 6))
+        rates = target[:, :1] * np.exp(rng.normal(size=(60, 100)))
         np.save(tmp_path / f"SFRH_{suite}.npy", rates.astype(np.float32))
         np.savetxt(tmp_path / f"params_{suite}.txt", target)
     options = ["--data", tmp_path, "--folds", "3", "--epochs", "1", "--trees", "3"]
@@ -169,7 +169,7 @@ def test_star_formation_transfer(tmp_path):
     for name in ("ridge", "trees", "CNN", "2 dense nets"):
         assert f"{name}: R2, 3 folds" in printed
     assert printed.count("│ IllustrisTNG to SIMBA, mean") == 4
-    assert printed.count("With 80 simulations r2 is") == 2
+    assert printed.count("With 40 simulations r2 is") == 2
     check_pictures(tmp_path, "across_suites", "simulation_curve")
 
 
@@ -189,6 +189,7 @@ def test_comparison(tmp_path):
     options += ["--fields", "Mstar", "Mtot", "--light-cones", "4", "--min-mass", "1e12"]
     options += ["--intensity-epochs", "1", "--slice-epochs", "1", "--box-cells", "12"]
     options += ["--cube-epochs", "1", "--voxels", "500", "--checkpoint", tmp_path / "fits"]
+    options += ["--resamples", "50", "--trees", "20"]
     printed = run("plot_comparison.py", tmp_path, *options)
     assert printed.count("nothing found") == 4
     for name in ("AlexNet as published", "CNN on slices", "net on the histogram", "excursion net"):
@@ -197,3 +198,13 @@ def test_comparison(tmp_path):
         assert printed.count(f"│ {name}") == 4
     assert printed.count("No claim can be made") == 3
     check_pictures(tmp_path, "comparison")
+
+
+def test_error_bars(tmp_path):
+    """Each kind of interval is counted on known and on new simulations."""
+    options = ["--splits", "1", "--epochs", "1", "--members", "2", "--maps", "160"]
+    printed = run("plot_error_bars.py", tmp_path, *options)
+    for slopes in ("-3 to -1", "-4 to -3"):
+        for way in ("net", "recalibrated", "conformal", "conformal box"):
+            assert f"│ slopes of {slopes}: {way} " in printed
+    check_pictures(tmp_path, "calibration_net", "calibration_recalibrated")

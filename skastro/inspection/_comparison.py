@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ._score_cells import score_label
+
 _ROW = 0.27  # inches
 _CANDIDATE, _DUMMY, _SUMMARY = "#0072B2", "0.45", "#D55E00"
 _MARGIN = 0.06
@@ -159,9 +161,7 @@ class ComparisonDisplay:
                 self.ax_.plot(edge, row + 0.24, marker, ms=4, **style)
 
     def _label(self, negate_score):
-        label = self.comparison.scoring.replace("_", " ")
-        if negate_score:
-            label = label.removeprefix("neg ") if label.startswith("neg ") else f"-{label}"
+        label = score_label(self.comparison.scoring, negate_score)
         intervals = f", {self.comparison.confidence_level:.0%} intervals"
         return label + (intervals if self.intervals_ else "")
 

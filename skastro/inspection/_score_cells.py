@@ -96,7 +96,7 @@ def draw_scores(ax, matrix, dummy, *, digits, cmap, negate_score, vmin, vmax, no
     colorbar = ax.figure.colorbar(
         image, ax=ax, extend=extend.get((bool(below), bool(above)), "neither"), pad=0.03
     )
-    colorbar.set_label(matrix.scoring.replace("_", " "), fontsize=8)
+    colorbar.set_label(score_label(matrix.scoring, negate_score), fontsize=8)
     colorbar.ax.tick_params(labelsize=7)
     if low < dummy < high:
         colorbar.ax.axhline(dummy, color="white", lw=2.2)
@@ -126,6 +126,27 @@ def label_cells(ax, matrix, trained, tested):
     ax.set_xlabel(tested, fontsize=8)
     ax.set_ylabel(trained, fontsize=8)
     ax.tick_params(length=0)
+
+
+def score_label(scoring, negate_score):
+    """Name of a score for an axis.
+
+    Parameters
+    ----------
+    scoring : str
+        Name of the score.
+    negate_score : bool
+        Whether it is drawn with the other sign.
+
+    Returns
+    -------
+    str
+        The name in words; that of the error where a negated error is drawn as such.
+    """
+    label = scoring.replace("_", " ")
+    if not negate_score:
+        return label
+    return label.removeprefix("neg ") if label.startswith("neg ") else f"\N{MINUS SIGN}{label}"
 
 
 def number(value, digits):

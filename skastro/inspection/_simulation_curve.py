@@ -6,6 +6,7 @@ import numpy as np
 
 from ..model_selection import simulation_curve
 from ._panels import set_log_axis
+from ._score_cells import score_label
 
 # Of the palette of Okabe and Ito, which the colour-blind can tell apart.
 _COLOURS = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
@@ -195,7 +196,7 @@ class SimulationCurveDisplay:
         )
         set_log_axis(ax)
         ax.set_xlabel("simulations trained on", fontsize=8)
-        ax.set_ylabel(scorings.pop().replace("_", " "), fontsize=8)
+        ax.set_ylabel(score_label(scorings.pop(), negate_score), fontsize=8)
         ax.tick_params(labelsize=7)
         ax.legend(fontsize=7, frameon=False)
         return self

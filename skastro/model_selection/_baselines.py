@@ -13,6 +13,7 @@ from ..metrics._field_sums import chunk_slices
 from ..preprocessing import SignedLog, SmoothedCopies
 from ..statistics import Moments, PowerSpectrum
 from ..utils import map_layout
+from ._ridge_by_group import RidgeByGroup
 
 _ALPHAS = np.logspace(-4, 5, 19)
 _FEW_CHANNELS = 4
@@ -29,7 +30,8 @@ def summary_baseline(X, y, *, classifier=None, box_size=None, dim=None):
     - maps and numbers: the logarithms of the power spectra of each channel, of the field itself
       and of its `SignedLog`, with the correlation coefficients of the channels where these are
       at most four, and mean, standard deviation, skewness and kurtosis of each channel after
-      `SignedLog`; standardized, with a ridge whose penalty is chosen for each target;
+      `SignedLog`; standardized, with a ridge whose penalty is chosen for each target, on
+      simulations left out where ``fit`` of the last step is given `groups`, as `compare` does;
     - maps and classes: the same statistics, with logistic regression;
     - a table (n_samples, n_features): the standardized columns with either;
     - maps and fields: averages over discs or spheres around each cell, of the field and of its
@@ -73,9 +75,10 @@ def summary_baseline(X, y, *, classifier=None, box_size=None, dim=None):
     Empty maps have a power of 1e-30 at all k. They pass, but are far outliers that spoil the
     linear model: leave them out.
 
-    The penalty is chosen by leaving out one sample at a time, and what is not linear in these
-    statistics is not found: a better model of them may exist, so to beat this one is necessary,
-    not sufficient.
+    Without groups the penalty is chosen by leaving out one sample at a time. Other maps of its
+    simulation stay, so that with many maps of few simulations it is too small. The penalty of
+    logistic regression is that of scikit-learn. What is not linear in these statistics is not
+    found. A better model of them may exist, so to beat this one is necessary, not sufficient.
 
     Examples
     --------
@@ -98,10 +101,9 @@ def summary_baseline(X, y, *, classifier=None, box_size=None, dim=None):
         copies = SmoothedCopies(scales, boundary="reflect", dim=dim)
         cells = make_pipeline(StandardScaler(), RidgeCV(_ALPHAS, alpha_per_target=True))
         return make_pipeline(copies, VoxelRegressor(cells, dim=dim, random_state=0))
-    several = len(y_shape) == 2 and y_shape[1] > 1
     model = LogisticRegression(max_iter=1000)
     if not classifier:
-        model = RidgeCV(_ALPHAS, alpha_per_target=several)
+        model = RidgeByGroup(_ALPHAS)
     if len(shape) == 2:
         return make_pipeline(StandardScaler(), model)
     spectrum = PowerSpectrum(

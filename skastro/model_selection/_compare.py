@@ -176,6 +176,8 @@ def compare(
         )
     seed = seed_of(random_state)
     own = named_candidates(estimators)
+    if is_classifier(next(iter(own.values()))) and y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
     candidates = own | baselines(own, X, y, dummy, summary)
     scorer, scoring_name = _one_score(own, scoring, y.ndim > 2)
     splits = splits_by_group("compare", next(iter(own.values())), X, y, groups, cv)
@@ -183,7 +185,7 @@ def compare(
     files = {}
     if checkpoint is not None:
         files = _files(open_folder(checkpoint), keys, candidates, (X, y, groups), splits, scorer)
-    outcomes, notes = _finished(files)
+    outcomes, notes = _finished(files, error_score)
 
     def job(key):
         name, fold = key
@@ -264,12 +266,12 @@ def _files(folder, keys, candidates, data, splits, scorer):
     }
 
 
-def _finished(files):
-    """What is on the disk, and what to warn of."""
+def _finished(files, error_score):
+    """What is on the disk, and what to warn of; what failed is tried again where it is to raise."""
     outcomes, notes = {}, []
     for key, file in files.items():
         outcome, note = file.load()
-        if outcome is not None:
+        if outcome is not None and not (outcome.failures and error_score == "raise"):
             outcomes[key] = outcome
         notes += [note] if note else []
     return outcomes, notes

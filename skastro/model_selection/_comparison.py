@@ -7,6 +7,7 @@ import numpy as np
 from ._comparison_losses import n_effective
 from ._comparison_scores import PooledScores, bootstrap_scores
 from ._comparison_words import verdict
+from ._score_matrix import import_pandas
 
 
 class Difference(NamedTuple):
@@ -271,7 +272,7 @@ class Comparison:
         ImportError
             If pandas is absent.
         """
-        pd = _pandas("table")
+        pd = import_pandas("Comparison.table")
         names = self.names
         if best_first:
             names = sorted(names, key=lambda name: -np.nan_to_num(self.score(name), nan=-np.inf))
@@ -325,7 +326,7 @@ class Comparison:
         ValueError
             If there is no such candidate.
         """
-        pd = _pandas("differences")
+        pd = import_pandas("Comparison.differences")
         names = [name for name in self.names if name != self._known(reference)]
         rows = [self.difference(name, reference) for name in names]
         columns = ["difference", "low", "high", "share_better"]
@@ -385,13 +386,3 @@ class Comparison:
                 nothing | bootstrap_scores(pooled, groups, self.n_bootstrap, self.seed),
             )
         return self._bootstrap
-
-
-def _pandas(method):
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise ImportError(
-            f"Comparison.{method} needs pandas: pip install 'skastro[plot]'."
-        ) from error
-    return pd

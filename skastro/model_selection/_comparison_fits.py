@@ -28,7 +28,7 @@ class FoldOutcome(NamedTuple):
     estimator_type : str or None
         "classifier" or "regressor".
     classes : ndarray or None
-        Classes of a classifier.
+        Classes of a classifier of one target.
     replayable : bool
         Whether the answers alone give the same score.
     failures : list of str
@@ -121,7 +121,7 @@ def fit_fold(estimator, X, y, groups, split, scorer, error_score, keep=False, fi
         time.perf_counter() - middle,
         answers,
         get_tags(estimator).estimator_type,
-        plain(estimator.classes_) if answers and is_classifier(estimator) else None,
+        _classes(estimator) if answers else None,
         False,
         attempt.failures,
         [],
@@ -131,6 +131,12 @@ def fit_fold(estimator, X, y, groups, split, scorer, error_score, keep=False, fi
         return outcome
     outcome = outcome._replace(replayable=_gives(scorer, outcome.replay(), predicted[0], value))
     return outcome if file is None else file.save(outcome)
+
+
+def _classes(estimator):
+    """Classes of a classifier of one target."""
+    several = isinstance(getattr(estimator, "classes_", None), list)
+    return plain(estimator.classes_) if is_classifier(estimator) and not several else None
 
 
 def _gives(scorer, replay, y, expected):

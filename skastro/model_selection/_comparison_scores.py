@@ -160,8 +160,12 @@ def _sample_sums(y, pred, scoring, origin):
     """Sums of each sample, of shape (n_samples, 6, n_outputs); cells of fields are summed over."""
     n = len(y)
     if scoring == "accuracy":
+        wrong = (y != pred).reshape(n, -1)
         sums = np.zeros((n, len(_SUMS), 1))
-        sums[:, 0, 0], sums[:, 1, 0] = 1.0, (y != pred).reshape(n, -1).any(axis=1)
+        if y.ndim > 2:
+            sums[:, 0, 0], sums[:, 1, 0] = wrong.shape[1], wrong.sum(axis=1)
+        else:
+            sums[:, 0, 0], sums[:, 1, 0] = 1.0, wrong.any(axis=1)
         return sums
     if y.ndim < 3:
         truth, pred = (np.asarray(values, dtype=np.float64).reshape(n, -1) for values in (y, pred))

@@ -46,8 +46,12 @@ def verdict(comparison):
 
 def _setting(comparison):
     n_samples = len(np.unique(np.concatenate([test for _, test in comparison.folds])))
+    name, better = comparison.scoring, "greater is better"
+    if name.startswith("neg_"):
+        name = f"minus the {name.removeprefix('neg_').replace('_', ' ')}"
+        better = "so that greater, which is nearer to 0 where errors are positive, is better"
     return (
-        f"Score: {comparison.scoring}, greater is better, of {n_samples} test samples of "
+        f"Score: {name}, {better}, of {n_samples} test samples of "
         f"{comparison.n_groups} groups in {len(comparison.folds)} folds."
     )
 
@@ -60,7 +64,8 @@ def _best(comparison, best, own, scored):
     of = f" of {len(own)} candidates" if len(own) > 1 else ""
     what = f"Best{of}" if of else "The candidate"
     failed = len(own) - len(scored)
-    lacking = f" {failed} of them have no score, as fits failed." if failed else ""
+    have = "has" if failed == 1 else "have"
+    lacking = f" {failed} of them {have} no score, as fits failed." if failed else ""
     effective = comparison.n_effective[best]
     worth = f" Its errors are worth {effective:.0f} independent samples."
     return (
@@ -79,6 +84,11 @@ def _obstacle(comparison, best):
     if not np.isfinite(comparison.interval(best)).all():
         if comparison.n_groups < 2:
             return "No claim can be made: there is one group alone to test on."
+        if any(answer is None for answer in comparison.predictions[best]):
+            return (
+                f"No claim can be made: fits or predictions of {best!r} failed, and what was put "
+                f"in their place is no score."
+            )
         return (
             "No claim can be made: the score reads the maps or the estimator, not the predictions "
             "alone, so that it cannot be computed for resampled groups."
@@ -110,12 +120,24 @@ def _beside(comparison, best, reference, may_claim, kind):
         return f"Beside {named}: {by}."
     least = _ROUNDING * abs(comparison.score(reference))
     if found.low > least:
-        return f"{best!r} is better than {named}: {by}."
+        return f"{best!r} is better than {named}: {by}.{_broken(comparison, kind)}"
     if found.high < -least:
         end = " Nothing was learned." if kind == "dummy" else " It is no match for them."
         return f"{best!r} is worse than {named}: {by}.{end}"
     end = "Nothing shows that it learned" if kind == "dummy" else "Nothing shows that it adds"
     return f"{best!r} is not separated from {named}: {by}. {end} anything."
+
+
+def _broken(comparison, kind):
+    """A word of caution where the summary that was beaten is itself no better than the dummy."""
+    if kind == "dummy" or comparison.dummy is None:
+        return ""
+    if not comparison.score(comparison.summary) <= comparison.score(comparison.dummy):
+        return ""
+    return (
+        f" But {comparison.summary!r} is itself no better than {comparison.dummy!r}, so that to "
+        f"beat it means little."
+    )
 
 
 def _choice(comparison, best, scored, may_claim):

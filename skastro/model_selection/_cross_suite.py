@@ -5,7 +5,7 @@ from dataclasses import replace
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import clone, is_regressor
+from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.model_selection import GroupKFold
 from sklearn.utils.parallel import Parallel, delayed
 
@@ -84,7 +84,7 @@ def cross_suite(
     TypeError
         If suites are of another form, or `scoring` is not one score.
     ValueError
-        If suites, shapes or parameters do not fit, or all fits fail.
+        If suites, shapes or parameters do not fit, or all fits or one of the dummy fail.
 
     Warns
     -----
@@ -124,7 +124,7 @@ def cross_suite(
     suites = check_suites(suites)
     scorer, scoring_name = check_scorer(_OWNER, estimator, scoring)
     names = _target_names(suites)
-    warn_of_differences(suites, names)
+    warn_of_differences(suites, names, is_classifier(estimator))
     folds = _folds(estimator, suites, cv, shared_groups)
     per_target = is_regressor(estimator) and suites[0].y.ndim <= 2
     n_suites, n_folds = len(suites), len(folds[0])
@@ -143,9 +143,15 @@ def cross_suite(
     blank = suites
     if dummy is None:  # which reads no map, however many there are
         blank = [replace(suite, X=np.zeros((len(suite.y), 1))) for suite in suites]
-    of_dummy, targets_of_dummy, _, _ = zip(
+    of_dummy, targets_of_dummy, failures, _ = zip(
         *run(default_dummy(estimator, dummy), blank, None), strict=True
     )
+    texts = [text for of_fit in failures for text in of_fit]
+    if texts:
+        raise ValueError(
+            f"{_OWNER} could not score the dummy, so that nothing stands beside the scores. Give "
+            f"a 'dummy' that predicts such targets. The error:\n{texts[-1]}"
+        )
 
     def arranged(values):
         values = np.array(values, dtype=np.float64)

@@ -103,7 +103,7 @@ def _suite(name, value):
     return Suite(name, X, y, groups, seeds, described)
 
 
-def warn_of_differences(suites, names):
+def warn_of_differences(suites, names, classifier):
     """Warn where suites differ in what should be equal for a test of one by another.
 
     Parameters
@@ -112,6 +112,8 @@ def warn_of_differences(suites, names):
         The suites.
     names : list of str
         Names of the targets.
+    classifier : bool
+        Whether they are classes.
 
     Warns
     -----
@@ -137,7 +139,7 @@ def warn_of_differences(suites, names):
         for source in suites
         for target in suites
         if source is not target
-        for text in _beyond(source, target, names)
+        for text in _beyond(source, target, names, classifier)
     ]
     if differences:
         warnings.warn(
@@ -148,9 +150,9 @@ def warn_of_differences(suites, names):
         )
 
 
-def _beyond(source, target, names):
+def _beyond(source, target, names, classifier):
     """Targets of a suite that lie beyond those of the suite to train on."""
-    if source.y.dtype.kind not in "fiu":
+    if classifier or source.y.dtype.kind not in "fiu":
         unseen = np.setdiff1d(target.y, source.y)
         if unseen.size:
             yield f"{source.name!r} has no class {unseen.tolist()} of {target.name!r}"

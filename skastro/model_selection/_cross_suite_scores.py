@@ -152,10 +152,17 @@ class CrossSuite(ScoreMatrix):
         over_dummy = self.scores[i, j] - self.dummy_scores[i, j]
         if not np.isfinite(over_dummy).all():
             return "Some fits failed."
+        every = f"in all {over_dummy.size} folds"
         if (over_dummy < 0).all():
-            return "This is worse than looking at no map, in every fold: it does not transfer."
+            return f"This is worse than looking at no map, {every}: it does not transfer."
         if not (over_dummy > 0).all():
-            return "That is not above looking at no map in every fold."
+            return f"That is not above looking at no map {every}."
+        if not (self.scores[i, j] > self.dummy_scores[j, j]).all():
+            mean = mean_and_std(self.dummy_scores[j, j], 2)
+            return (
+                f"That is above what {self.names[i]} says without maps, {every}, but not above "
+                f"what {self.names[j]} says without maps ({mean}): little that is of use transfers."
+            )
         if (self.loss[i, j] > 0).all():
-            return "Part of it transfers: above looking at no map and below its own, in every fold."
-        return "It transfers: above looking at no map in every fold, and not always below its own."
+            return f"Part of it transfers: above looking at no map and below its own, {every}."
+        return f"It transfers: above looking at no map {every}, and not always below its own."

@@ -103,7 +103,7 @@ def check_scorer(owner, estimator, scoring):
     scorer : callable
         Score of ``(estimator, X, y)``.
     name : str
-        What it is called.
+        What it is called; errors that a scorer negates begin with "neg_", as in scikit-learn.
 
     Raises
     ------
@@ -122,8 +122,8 @@ def check_scorer(owner, estimator, scoring):
     if scoring is None:
         name = "r2" if is_regressor(estimator) else "score"
         return scorer, "accuracy" if is_classifier(estimator) else name
-    function = getattr(scoring, "_score_func", scoring)
-    return scorer, getattr(function, "__name__", "score")
+    name = getattr(getattr(scoring, "_score_func", scoring), "__name__", "score")
+    return scorer, f"neg_{name}" if getattr(scoring, "_sign", 1) < 0 else name
 
 
 def seed_of(random_state):

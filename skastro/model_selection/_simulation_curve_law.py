@@ -108,7 +108,8 @@ def fit_power_law(n, errors, n_repeats, n_bootstrap, confidence_level, random_st
 
     Mean errors are weighted by their scatter over the folds. For intervals, folds and the draws
     in each are resampled together with all their sizes; deviations are widened as Student's t
-    asks for so few folds.
+    asks for so few folds, and since folds have most of their simulations to train on in common,
+    by the correction of Nadeau & Bengio (Machine Learning 52, 239, 2003).
 
     Parameters
     ----------
@@ -159,7 +160,9 @@ def fit_power_law(n, errors, n_repeats, n_bootstrap, confidence_level, random_st
     level = (1 + confidence_level) / 2
     widened = student.ppf(level, n_folds - 1) / NormalDist().inv_cdf(level)
     widened *= np.sqrt(n_folds / (n_folds - 1))
-    draws = _least_squares(n, mean + widened * (resampled - mean), weights)
+    rises = _least_squares(n, mean + widened * (resampled - mean), weights)
+    overlap = np.sqrt(1 + n_folds / (n_folds - 1))  # of tested to trained in a fold: 1 / (k - 1)
+    draws = _least_squares(n, mean + overlap * widened * (resampled - mean), weights)
 
     law = PowerLaw(*best.tolist(), draws, confidence_level, [])
     misfit = weights @ (mean - law.error(n)[1]) ** 2 / max(len(n) - 3, 1)
@@ -169,7 +172,7 @@ def fit_power_law(n, errors, n_repeats, n_bootstrap, confidence_level, random_st
         law.problems.append(
             f"the scores do not follow a power law (reduced chi squared {misfit:.1f})"
         )
-    level_share = np.mean(draws[:, 1] * (n[0] ** -draws[:, 2] - n[-1] ** -draws[:, 2]) <= 0)
+    level_share = np.mean(rises[:, 1] * (n[0] ** -rises[:, 2] - n[-1] ** -rises[:, 2]) <= 0)
     if (slope[0] - slope[-1]).mean() <= 2 * fall or level_share > _NO_TREND:
         law.problems.append("the scores do not rise beyond their scatter")
     elif not _EXPONENTS[0] * 1.01 < law.exponent < _EXPONENTS[1] * 0.99:

@@ -98,6 +98,12 @@ class SimulationCurve:
             self.no_law = (
                 f"the best value of the score {scoring!r} is not known; give it as best_score"
             )
+        elif (self.scores > self.best_score).any():
+            self.law = None
+            self.no_law = (
+                f"scores reach {np.nanmax(self.scores):.4g}, above {self.best_score:g} as the best "
+                f"{scoring!r} that there can be; give it as best_score"
+            )
         else:
             self.law, self.no_law = fit_power_law(
                 self.n_simulations.astype(np.float64),

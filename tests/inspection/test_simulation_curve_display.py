@@ -55,6 +55,8 @@ def test_several_curves_and_untrusted_laws():
     other = SimulationCurve(N, SCORES - 1, [0, 0], "neg_mean_squared_error")
     negated = SimulationCurveDisplay(other).plot(negate_score=True)
     np.testing.assert_allclose(negated.points_[0].lines[0].get_ydata(), 0.1 + 4 / N)
+    assert negated.ax_.get_ylabel() == "mean squared error"
+    assert SimulationCurveDisplay(other).plot().ax_.get_ylabel() == "neg mean squared error"
     with pytest.raises(ValueError, match="curves of one score"):
         SimulationCurveDisplay.from_curve({"a": CURVE, "b": other})
     with pytest.raises(ValueError, match=r"'beyond' .* from 1 to 10"):
@@ -92,6 +94,8 @@ def test_across_suites():
     np.testing.assert_allclose(display.image_.get_clim(), (-1.1, 0.7))
     negated = CrossSuiteDisplay.from_result(result, negate_score=True)
     assert negated.texts_[0, 1].get_text().splitlines()[2] == "[0.50]"
+    assert negated.colorbar_.ax.get_ylabel() == f"{minus}r2"
+    assert display.colorbar_.ax.get_ylabel() == "r2"
     display.figure_.savefig(io.BytesIO())
     rng = np.random.default_rng(0)
     y = rng.normal(size=20)

@@ -3,13 +3,21 @@
 import numpy as np
 import pytest
 from joblib import parallel_config
-from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn import config_context
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.dummy import DummyRegressor
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.metrics import log_loss, make_scorer, mean_squared_error, r2_score
-from sklearn.model_selection import GroupKFold, KFold, LeaveOneGroupOut, cross_validate
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    KFold,
+    LeaveOneGroupOut,
+    cross_validate,
+)
 from sklearn.pipeline import make_pipeline
+from sklearn.tree import DecisionTreeClassifier
 
 from skastro.ensemble import VoxelRegressor
 from skastro.exceptions import LeakageWarning
@@ -41,6 +49,17 @@ class Recorder(RegressorMixin, BaseEstimator):
 
     def predict(self, X):
         return np.zeros(len(X))
+
+
+class Sign(ClassifierMixin, BaseEstimator):
+    """Classifies each cell by its sign."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return (np.asarray(X) > 0).astype(int)
 
 
 class Picky(Ridge):
@@ -173,6 +192,45 @@ def test_fields():
     assert error.scores["dummy"][0] == pytest.approx(expected, rel=1e-5)
 
 
+def test_classes_of_columns_cells_and_several_targets():
+    """Pooled accuracies are those of scikit-learn, whatever the shape of the classes."""
+    parameters = {"groups": GROUPS, "summary": False, "n_bootstrap": 10, "cv": 4}
+    flat = compare([CLASSIFIER], MAPS, CLASSES, **parameters)
+    column = compare([CLASSIFIER], MAPS, CLASSES[:, None], **parameters)
+    for name in flat.names:
+        assert column.score(name) == pytest.approx(flat.scores[name].mean())
+        np.testing.assert_array_equal(column.scores[name], flat.scores[name])
+    cells = (MAPS + RNG.normal(size=MAPS.shape) > 0).astype(int)
+    found = compare([Sign()], MAPS, cells, **parameters | {"dummy": False})
+    assert found.score("Sign") == pytest.approx(((MAPS > 0) == cells).mean())
+    assert found.score("Sign") == pytest.approx(found.scores["Sign"].mean())
+    several = np.column_stack([AMPLITUDE > 1.5, np.digitize(AMPLITUDE, [1.3, 1.6])])
+
+    def share(model, X, y):
+        return np.mean(model.predict(X) == y)
+
+    trees = make_pipeline(Moments(), DecisionTreeClassifier(random_state=0))
+    found = compare({"tree": trees}, MAPS, several, scoring=share, **parameters)
+    rows, pred = found.out_of_fold("tree")
+    assert found.score("tree") == pytest.approx(np.mean(pred == several[rows]))
+
+
+def test_searches_are_given_groups():
+    """Whole simulations are left out within the training data too, with routing or without."""
+    search = GridSearchCV(Ridge(), {"alpha": [1.0, 1e3]}, cv=GroupKFold(3))
+    table = np.column_stack([AMPLITUDE, AMPLITUDE**2])
+    parameters = {"groups": GROUPS, "cv": 2, "n_bootstrap": 10, "summary": False}
+    found = compare({"it": search}, table, AMPLITUDE, return_estimator=True, **parameters)
+    for (train, _), fitted in zip(found.folds, found.estimators["it"], strict=True):
+        again = clone(search).fit(table[train], AMPLITUDE[train], groups=GROUPS[train])
+        np.testing.assert_array_equal(
+            fitted.cv_results_["mean_test_score"], again.cv_results_["mean_test_score"]
+        )
+    with config_context(enable_metadata_routing=True):
+        routed = compare({"it": search}, table, AMPLITUDE, **parameters)
+    np.testing.assert_array_equal(routed.scores["it"], found.scores["it"])
+
+
 def test_scores_that_read_more_than_predictions():
     """They have scores of folds alone, and no claim is made."""
     for own in (
@@ -206,9 +264,13 @@ def test_failures():
     assert np.isnan(found.scores["picky"]).sum() == 4
     assert np.isfinite(found.scores["ridge"]).all()
     assert "Best of 2 candidates: 'ridge'" in found.verdict()
-    assert "1 of them have no score" in found.verdict()
+    assert "1 of them has no score" in found.verdict()
     with pytest.raises(ValueError, match="a fold of 'picky' failed"):
         found.out_of_fold("picky")
+    with pytest.warns(FitFailedWarning, match="scores are 5"):
+        found = compare(models, table, AMPLITUDE, groups=GROUPS, error_score=5.0)
+    assert "Best of 2 candidates: 'picky'" in found.verdict()
+    assert "No claim can be made: fits or predictions of 'picky' failed" in found.verdict()
     with pytest.raises(RuntimeError, match="too hard"):
         compare(models, table, AMPLITUDE, groups=GROUPS, error_score="raise")
     with pytest.raises(ValueError, match="could not score the dummy on any fold"):

@@ -5,7 +5,9 @@ import pickle
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import LinearRegression
+from sklearn.metrics import make_scorer, mean_squared_error
 from sklearn.model_selection import RepeatedKFold
 
 from skastro.model_selection import Comparison, compare
@@ -107,6 +109,26 @@ def test_nothing_was_learned():
     same = compare([LinearRegression()], table, y, groups=groups, summary=LinearRegression())
     assert "not separated from 'summary'" in same.verdict()
     assert "is better than 'dummy'" in exact.verdict()
+
+
+def test_words_of_errors_and_of_broken_baselines():
+    """Negated errors are said to be such, and to beat what is worse than the mean is little."""
+    groups, y, X = simulated(20, np.random.default_rng(1))
+    noise = DummyRegressor(strategy="constant", constant=9.0)
+    found = compared(X, y, groups, dummy=True, summary=noise)
+    text = found.verdict()
+    assert text.startswith("Score: minus the mean squared error, so that greater, which is nearer")
+    assert "'a' is better than 'summary'" in text
+    assert "'summary' is itself no better than 'dummy', so that to beat it means little" in text
+    own = make_scorer(mean_squared_error, greater_is_better=False)
+    again = compared(X, y, groups, scoring=own)
+    assert again.scoring == found.scoring
+    np.testing.assert_allclose(again.bootstrap_scores["a"], found.bootstrap_scores["a"])
+    X = y[:, None] + 0.2 * (X - y[:, None])
+    again = compared(X, y, groups, dummy=True, summary=Column(1))
+    assert "'a' is better than 'summary'" in again.verdict()
+    assert "means little" not in again.verdict()
+    assert "greater is better, of" in compared(X, y, groups, scoring="r2").verdict()
 
 
 def test_few_groups_make_no_claim():

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from skastro.ensemble import VoxelRegressor
@@ -82,6 +83,21 @@ def test_other_inputs_are_fitted_anew(fits, tmp_path):
     fits["done"] = 0
     run(tmp_path, scoring="neg_mean_squared_error")
     assert fits["done"] == 8
+
+
+def no_score(model, X, y):
+    raise RuntimeError("no score today")
+
+
+def test_failures_on_the_disk_are_raised_where_asked_for(fits, tmp_path):
+    """Predictions without a score are kept, and made again where that is to stop the run."""
+    parameters = {"scoring": no_score, "dummy": False, "summary": False}
+    for _ in range(2):
+        with pytest.warns(FitFailedWarning, match="no score today"):
+            run(tmp_path, **parameters)
+    assert fits["done"] == 8
+    with pytest.raises(RuntimeError, match="no score today"):
+        run(tmp_path, error_score="raise", **parameters)
 
 
 @pytest.mark.parametrize("damage", ["json", "array", "absent", "cut"])

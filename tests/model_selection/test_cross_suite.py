@@ -176,6 +176,10 @@ def test_differences_are_told():
     second = Bunch(maps=A[0], target=Y, target_names=["b", "a"], units=["mK"])
     with pytest.warns(UserWarning, match=r"target_names are \['a', 'b'\] .*units are \['K'\]"):
         cross_suite(LinearRegression(), {"A": first, "B": second})
+    half = np.where(Y[:, 0] > 0.5, 2, 0)
+    whole = np.where(abs(Y[:, 0]) < 0.5, 1, half)
+    with pytest.warns(UserWarning, match=r"'B' has no class \[1\] of 'A'"):
+        cross_suite(LogisticRegression(), {"A": (A[0], whole), "B": (A[0], half)})
     few = Y[:, 0] > 0, np.where(Y[:, 0] > 0.5, 2, Y[:, 0] > 0)
     texts = [np.array(["no", "yes", "very"])[labels.astype(int)] for labels in few]
     with pytest.warns(UserWarning, match=r"'A' has no class \['very'\] of 'B'"):
@@ -205,8 +209,44 @@ def test_tables_and_words():
     assert "Part of it transfers" in text.splitlines()[1]
     scores = np.array([[[1.0, 1.0], [-1.0, -2.0]], [[1.0, 2.0], [1.0, 1.0]]])
     verdict = CrossSuite(scores, np.zeros((2, 2, 2)), ["A", "B"]).verdict()
-    assert "worse than looking at no map" in verdict.splitlines()[0]
+    assert "worse than looking at no map, in all 2 folds" in verdict.splitlines()[0]
     assert "not always below its own" in verdict.splitlines()[1]
+    dummies = np.array([[[0.0, 0.0], [-9.0, -9.0]], [[-9.0, -9.0], [-0.5, -0.5]]])
+    verdict = CrossSuite(scores, dummies, ["A", "B"]).verdict().splitlines()
+    assert "above what A says without maps, in all 2 folds, but not above what B" in verdict[0]
+    assert "without maps (-0.50 +- 0.00): little that is of use transfers" in verdict[0]
+    assert "It transfers" in verdict[1]
+
+
+def test_dummies_that_fail_are_told():
+    """Nothing is compared with what has no score."""
+    fields = RNG.normal(size=(9, 4, 5))
+
+    def error(model, X, y):
+        return -np.mean((model.predict(X) - y) ** 2)
+
+    suites = {"A": (fields, fields), "B": (fields, fields)}
+    with pytest.raises(ValueError, match=r"could not score the dummy(?s:.*)Found array with dim 3"):
+        cross_suite(Same(), suites, cv=3, scoring=error)
+    result = cross_suite(Same(), suites, cv=3, scoring=error, dummy=Same(0.0))
+    np.testing.assert_allclose(result.scores, 0)
+    assert (result.dummy_scores < -0.5).all()
+
+
+class Same(RegressorMixin, BaseEstimator):
+    """Predicts its maps, times a factor."""
+
+    def __init__(self, factor=1.0):
+        self.factor = factor
+
+    def fit(self, X, y):
+        """Do nothing."""
+        self.fitted_ = True
+        return self
+
+    def predict(self, X):
+        """Predict the maps."""
+        return self.factor * X
 
 
 def test_failures():

@@ -185,6 +185,10 @@ def test_laws_that_are_not_to_be_trusted():
         assert "cannot be told" in curve.verdict()
         with pytest.raises(ValueError, match="needs a fitted law"):
             curve.needed(0.5)
+    likelihood = curve_of(0.3, 2.0, 0.5).scores
+    above = SimulationCurve(SIZES, likelihood, np.zeros(5), "neg_log_density_loss")
+    assert "above 0 as the best 'neg_log_density_loss'" in above.no_law
+    assert "cannot be told" in above.verdict()
     given = SimulationCurve(SIZES, curve_of(0.3, 2.0, 0.5).scores, np.zeros(5), best_score=1)
     assert given.law.exponent == curve_of(0.3, 2.0, 0.5).law.exponent
 
