@@ -1,6 +1,7 @@
 """Leaks in a data set and its split."""
 
 from numbers import Integral
+from reprlib import repr as repr_of
 
 import numpy as np
 from sklearn.utils import indexable
@@ -42,7 +43,7 @@ def audit(
     Parameters
     ----------
     X : array-like or LazyMaps of shape (n_samples, [n_channels,] *spatial)
-        Maps, read once in chunks.
+        Maps, read once in chunks; 2-d tables are taken as signals.
     y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
         Targets.
     groups : array-like of shape (n_samples,), default=None
@@ -53,8 +54,9 @@ def audit(
     train : array-like of int or bool, default=None
         Training rows, the others being those of the test, in place of `cv`.
     pipeline : transformer, Pipeline or list of them, default=None
-        What was fitted. Each transformer is compared with copies that are fitted on all rows
-        and on the training rows of each fold.
+        What was fitted. Each transformer, also of columns, of targets and within a search, is
+        compared with copies that are fitted on all rows and on the training rows of each fold.
+        What differs between two fits on the same rows tells nothing.
     estimator : estimator, default=None
         What to score with and without the leaks, see `AuditReport.cost`; it needs `y`.
     scoring : str or callable, default=None
@@ -102,6 +104,11 @@ def audit(
     the noise, or maps of few cells. Near-copies that are shifted are looked for only in
     periodic maps.
 
+    Not found are copies that were cropped, pooled, smoothed a lot, turned by other angles or put
+    into another order of channels, nor noisy copies of red maps behind a common mask. Of two maps
+    alone, what both share, such as a foreground, looks like a common origin; from three maps on,
+    what most pairs share is reported as a common pattern.
+
     References
     ----------
     .. [1] B. Efron, "Student's t-test under symmetry conditions", J. Am. Stat. Assoc. 64, 1278
@@ -126,8 +133,11 @@ def audit(
     >>> report.merged_groups_
     array([0, 1, 2, 3, 4, 5, 6, 7, 1, 8])
     """
+    given = X
     if not isinstance(X, LazyMaps):
         X = np.asarray(as_numpy(X))
+    if X.ndim and not len(X):
+        raise ValueError(f"audit needs samples; got X of shape {X.shape}.")
     y = None if y is None else np.asarray(as_numpy(y))
     groups = None if groups is None else check_groups(groups, "audit")
     indexable(X, y, groups)
@@ -151,7 +161,7 @@ def audit(
     found, more = target_findings(y, splits, groups)
     findings += found + scaling_findings(known, y, splits, seed)
     if pipeline is not None:
-        findings += fitted_findings(pipeline, X, y, splits)
+        findings += fitted_findings(pipeline, given if hasattr(given, "iloc") else X, y, splits)
     first, second = zip(*(joined + more), strict=True) if joined or more else ((), ())
     merged = components(len(X), first, second, groups)
     report = AuditReport(findings, splits, groups, merged)
@@ -163,10 +173,14 @@ def audit(
 def _split(train, n):
     """Training rows, and those that are left for the test."""
     rows = np.asarray(train)
-    rows = np.flatnonzero(rows) if rows.dtype == bool else rows
-    if rows.dtype.kind not in "iu" or not len(rows) or rows.min() < 0 or rows.max() >= n:
+    is_mask = rows.dtype == bool
+    fits = rows.ndim == 1 and (not is_mask or len(rows) == n)
+    rows = np.flatnonzero(rows) if is_mask else rows
+    fits = fits and rows.dtype.kind in "iu" and len(rows) and rows.min() >= 0 and rows.max() < n
+    test = np.setdiff1d(np.arange(n), rows) if fits else ()
+    if not len(test):
         raise ValueError(
             f"The 'train' parameter of audit must be rows from 0 to {n - 1}, or a mask of {n} "
-            f"rows. Got {train!r} instead."
+            f"rows, and leave some for the test. Got {repr_of(train)} instead."
         )
-    return rows, np.setdiff1d(np.arange(n), rows)
+    return rows, test

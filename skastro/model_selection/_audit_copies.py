@@ -2,10 +2,12 @@
 
 import numpy as np
 from scipy import fft
+from scipy.special import gammaln
 
 from ._audit_modes import symmetries
 
 _MOST = 3000  # pairs that are compared cell by cell
+_CHANCE = 1e-3  # of any pair of maps of few values being equal
 
 
 def exact_copies(survey):
@@ -22,8 +24,8 @@ def exact_copies(survey):
         ``(first, second, element, shift)``: the second map is the first one turned by an
         element and rolled by the shift, see `turned`.
     equal_values : list of list of int
-        Maps that have equal values, which no symmetry brings to their places, or which are
-        too many to be compared.
+        Maps that have equal values, which no symmetry brings to their places, which are too
+        many to be compared, or which chance may bring there.
     """
     buckets = {}
     for row in np.flatnonzero(~survey.plain).tolist():
@@ -31,6 +33,9 @@ def exact_copies(survey):
     copies, equal_values, n_compared = [], [], 0
     for bucket in buckets.values():
         if len(bucket) < 2:
+            continue
+        if not _is_telling(bucket[0], survey):
+            equal_values.append(bucket)
             continue
         originals, left = [], []
         for row in bucket:
@@ -53,6 +58,19 @@ def exact_copies(survey):
         if len(originals) + len(left) > 1:
             equal_values.append([original.row for original in originals] + left)
     return copies, equal_values
+
+
+def _is_telling(row, survey):
+    """Whether maps of the values of a map, put in any order, are hardly ever alike by chance."""
+    maps = np.asarray(survey.maps[[row]]).reshape(survey.layout.map_shape)
+    counts = [np.unique(channel, return_counts=True)[1] for channel in maps]
+    n_cells = maps[0].size
+    if max(len(number) for number in counts) > n_cells / 2:
+        return True
+    n_orders = sum(gammaln(n_cells + 1) - gammaln(number + 1).sum() for number in counts)
+    spatial = survey.layout.spatial
+    n_ways = len(symmetries(spatial)) * n_cells * len(survey.maps) ** 2 / 2
+    return bool(n_orders > np.log(n_ways / _CHANCE))
 
 
 class _Candidate:

@@ -18,6 +18,8 @@ from ._protocol import (
     takes_lazy_maps,
 )
 
+_MOST_FOLDS = 10
+
 
 class LeakCost(NamedTuple):
     """Scores with and without the leaks.
@@ -99,8 +101,11 @@ def leak_cost(report, estimator, X, y, scoring, dummy, random_state):
         kind = StratifiedKFold if is_classifier(estimator) else KFold
         folds = kind(min(5, len(y)), shuffle=True, random_state=seed_of(random_state))
         given = list(folds.split(np.zeros(len(y)), y))
-    grouped = GroupKFold(min(max(len(given), 2), n_merged))
-    honest = list(grouped.split(np.zeros(len(y)), y, merged))
+    honest = given
+    if any(np.isin(merged[test], merged[train]).any() for train, test in given):
+        share = np.mean([len(test) / (len(train) + len(test)) for train, test in given])
+        grouped = GroupKFold(int(np.clip(np.round(1 / share), 2, min(n_merged, _MOST_FOLDS))))
+        honest = list(grouped.split(np.zeros(len(y)), y, merged))
     dummy = default_dummy(estimator, dummy)
     return LeakCost(
         _scores(estimator, X, y, report.groups, given, scorer),

@@ -5,11 +5,15 @@ import warnings
 import numpy as np
 from sklearn import config_context
 from sklearn.base import clone
-from sklearn.compose import TransformedTargetRegressor
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.exceptions import NotFittedError
-from sklearn.pipeline import Pipeline
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
+from ..maps import LazyMaps
+from ..preprocessing import TargetScaler
 from ._audit_report import Finding
 from ._protocol import takes_lazy_maps
 
@@ -25,7 +29,7 @@ def fitted_findings(pipeline, X, y, splits):
     ----------
     pipeline : transformer, Pipeline or list of them
         What was fitted.
-    X : LazyMaps or ndarray
+    X : LazyMaps, ndarray or DataFrame
         Maps.
     y : ndarray or None
         Targets.
@@ -46,38 +50,67 @@ def fitted_findings(pipeline, X, y, splits):
         raise ValueError(
             "audit(pipeline=...) needs to know the training rows. Give train=rows, or cv or groups."
         )
-    findings = []
     pipelines = pipeline if isinstance(pipeline, list | tuple) else [pipeline]
+    findings = []
     for one in pipelines:
-        maps = X
-        for name, step in _steps(one):
-            try:
-                check_is_fitted(step)
-            except NotFittedError:
-                raise ValueError(
-                    f"audit(pipeline=...) takes what is fitted; {name} ({step!r}) is not. Fit it, "
-                    f"or leave the parameter out."
-                ) from None
-            if not takes_lazy_maps(step):
-                maps = np.asarray(maps)
-            findings += _compare(name, step, maps, y, splits)
-            maps = step.transform(maps)
+        for name, step, seen in _parts("", one, X, y):
+            findings += _compare(name, step, seen, y, splits)
     return findings
 
 
-def _steps(pipeline):
-    """Names and transformers, in order, without the predictor at the end."""
-    if isinstance(pipeline, TransformedTargetRegressor):
-        return _steps(getattr(pipeline, "regressor_", pipeline.regressor))
-    if not isinstance(pipeline, Pipeline):
-        kept = hasattr(pipeline, "transform")
-        return [(type(pipeline).__name__, pipeline)] if kept else []
-    steps = []
-    for name, step in pipeline.steps:
-        if step not in (None, "passthrough"):
-            inner = _steps(step)
-            steps += [(name if inner[0][1] is step else f"{name}.{n}", s) for n, s in inner]
-    return steps
+def _parts(name, step, maps, y):
+    """Name, transformer and what it was given, for each transformer within a fitted estimator."""
+    if step is None or isinstance(step, str):  # "passthrough" and "drop"
+        return
+    if isinstance(step, BaseSearchCV):
+        yield from _parts(name, _fitted(step, "best_estimator_"), maps, y)
+    elif isinstance(step, TransformedTargetRegressor):
+        yield from _parts(name, _fitted(step, "regressor_"), maps, y)
+        if y is not None:
+            targets = y if y.ndim > 1 else y.reshape(-1, 1)
+            yield from _parts(_joined(name, "transformer"), step.transformer_, targets, None)
+    elif isinstance(step, Pipeline):
+        for i, (part, inner) in enumerate(step.steps):
+            yield from _parts(_joined(name, part), inner, maps, y)
+            if i + 1 < len(step.steps) and inner not in (None, "passthrough"):
+                maps = _fitted(inner).transform(_readable(inner, maps))
+    elif isinstance(step, FeatureUnion):
+        for part, inner in step.transformer_list:
+            yield from _parts(_joined(name, part), inner, maps, y)
+    elif isinstance(step, ColumnTransformer):
+        for part, inner, columns in _fitted(step, "transformers_"):
+            if not isinstance(inner, str):
+                some = _safe_indexing(_readable(inner, maps), columns, axis=1)
+                yield from _parts(_joined(name, part), inner, some, y)
+    elif isinstance(step, TargetScaler):
+        if y is None:
+            raise ValueError("audit(pipeline=TargetScaler()) compares with targets y; got None.")
+        # Fitted on one column, or on targets without columns.
+        targets = y.reshape(len(y), -1) if hasattr(step, "n_features_in_") else y
+        yield name or type(step).__name__, _fitted(step), targets
+    elif hasattr(step, "transform"):
+        yield name or type(step).__name__, _fitted(step), _readable(step, maps)
+
+
+def _joined(name, part):
+    return f"{name}.{part}" if name else part
+
+
+def _readable(step, maps):
+    """Lazy maps as an array, for those who need one."""
+    return np.asarray(maps) if isinstance(maps, LazyMaps) and not takes_lazy_maps(step) else maps
+
+
+def _fitted(step, attribute=None):
+    """A fitted estimator, or an attribute of it."""
+    try:
+        check_is_fitted(step, attribute)
+    except NotFittedError:
+        raise ValueError(
+            f"audit(pipeline=...) takes what is fitted; {step!r} is not. Fit it, or leave the "
+            f"parameter out."
+        ) from None
+    return step if attribute is None else getattr(step, attribute)
 
 
 def _compare(name, step, maps, y, splits):
@@ -86,20 +119,27 @@ def _compare(name, step, maps, y, splits):
     if not given:
         return []
 
-    def distance(rows):
+    def distances(rows):
         with warnings.catch_warnings(), config_context(enable_metadata_routing=False):
             warnings.simplefilter("ignore")
-            other = clone(step).fit(maps[rows], None if y is None else y[rows])
-        return _distance(given, _attributes(other))
+            rows_y = None if y is None else y[rows]
+            seen = maps[rows] if isinstance(maps, LazyMaps) else _safe_indexing(maps, rows)
+            other = clone(step).fit(seen, rows_y)
+        found = _attributes(other)
+        return {key: _distance(value, found.get(key)) for key, value in given.items()}
 
-    n = len(maps)
-    with_all, which = distance(np.arange(n))
-    if with_all > _SAME:
+    n = maps.shape[0]
+    with_all = distances(np.arange(n))
+    same = [key for key, gap in with_all.items() if gap <= _SAME]
+    # Whole numbers, such as how many components there are, are equal by chance.
+    if len(same) < len(given):
+        same = [key for key in same if given[key].dtype.kind == "f"]
+    folds = [distances(train) for train, _ in splits if len(train) < n]
+    if not folds or not same:
         return []
-    folds = [distance(train) for train, _ in splits if len(train) < n]
-    if not folds or min(d for d, _ in folds) < _OTHER:
+    nearest, which = max((min(fold[key] for fold in folds), key) for key in same)
+    if nearest < _OTHER:
         return []
-    nearest, which = min(folds)
     message = (
         f"{name} ({type(step).__name__}) has the attributes of a fit on all {n} rows; those of a "
         f"fit on training rows differ, {which} by {nearest:.2g} of its size or more."
@@ -121,18 +161,15 @@ def _attributes(step):
         except ValueError:
             continue
         if numbers.dtype.kind in "iuf" and numbers.size:
-            found[name] = numbers.astype(np.float64)
+            found[name] = numbers
     return found
 
 
-def _distance(one, other):
-    """Greatest relative difference of an attribute, and its name."""
-    worst = 0.0, ""
-    for name, value in one.items():
-        new = other.get(name)
-        if new is None or new.shape != value.shape:
-            return np.inf, name
-        size = np.abs(value[np.isfinite(value)]).max(initial=0)
-        gap = np.nan_to_num(np.abs(value - new)).max()
-        worst = max(worst, (float(gap / size) if size else float(gap > 0), name))
-    return worst
+def _distance(value, new):
+    """Greatest difference of an attribute, relative to its greatest value."""
+    if new is None or new.shape != value.shape:
+        return np.inf
+    value, new = value.astype(np.float64), new.astype(np.float64)
+    size = np.abs(value[np.isfinite(value)]).max(initial=0)
+    gap = np.nan_to_num(np.abs(value - new)).max()
+    return float(gap / size) if size else float(gap > 0)

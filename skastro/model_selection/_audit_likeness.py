@@ -46,8 +46,9 @@ def likeness_findings(survey, splits, groups):
         clusters = [tuple(cluster) for cluster in equal_values]
         samples = tuple(sorted(i for cluster in clusters for i in cluster))
         message = (
-            f"{len(samples)} maps have the same values as others in another order, which no "
-            f"symmetry explains or which were too many to be compared: samples {listed(samples)}."
+            f"{len(samples)} maps have the same values as others, in an order that no symmetry "
+            f"explains or that chance may explain, or were too many to be compared: samples "
+            f"{listed(samples)}."
         )
         findings.append(
             Finding(
@@ -85,10 +86,11 @@ def _alike(survey, groups, known):
     pairs, common = agreeing_pairs(modes, survey.cosines, names), None
     if pairs.common:
         common = _common_pattern(rows)
+    if pairs.common or pairs.alike:
         modes = modes - modes.mean(axis=0)
         pairs = agreeing_pairs(modes, survey.cosines, names)
         if pairs.common:
-            return [], [], common
+            return [], [], common or _common_pattern(rows)
     unit = modes / np.linalg.norm(modes, axis=1, keepdims=True)
     near, phases = [], []
     for i, j, r in zip(pairs.first, pairs.second, pairs.correlation, strict=True):
@@ -101,16 +103,16 @@ def _alike(survey, groups, known):
     if common is None:
         seen = {(int(i), int(j)) for i, j in zip(pairs.first, pairs.second, strict=True)}
         near += [
-            (int(rows[i]), int(rows[j]), how) for i, j, how in _turned(survey, used, names, seen)
+            (int(rows[i]), int(rows[j]), how)
+            for i, j, how in _turned(survey, modes, used, names, seen)
         ]
     return near, phases, common
 
 
-def _turned(survey, used, names, seen):
+def _turned(survey, modes, used, names, seen):
     """Pairs that agree after a symmetry, and after a shift where maps are periodic."""
     out, seen = [], set(seen)
     elements = symmetries(survey.layout.spatial)[1:]
-    modes = survey.cosine_modes[used]
     # Without shifts fewer modes are enough.
     if survey.waves is None or len(elements) * modes.size * len(modes) < _WORK:
         for element in elements:

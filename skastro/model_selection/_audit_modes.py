@@ -14,11 +14,17 @@ class OneField:
 
     A channel is brought closer to a Gaussian by the logarithm or the inverse hyperbolic sine
     where it has long tails; of the standardized channels the first principal component is taken.
+    Of maps that share a mask the mean of the other cells is subtracted.
 
     Parameters
     ----------
     sample : ndarray of shape (n, n_channels, *spatial)
         Some of the maps.
+
+    Attributes
+    ----------
+    window : ndarray of bool, of shape spatial, or None
+        Cells that are not masked; None without a mask.
     """
 
     def __init__(self, sample):
@@ -31,11 +37,26 @@ class OneField:
         flat = flat.reshape(len(flat), -1).astype(np.float64)
         weight = np.linalg.eigh(flat @ flat.T)[1][:, -1].reshape(std.shape)
         self._weight = np.where(std > 0, weight / np.where(std > 0, std, 1), 0).astype(np.float32)
+        self.window = _window(sample)
 
     def __call__(self, maps):
         """The field of each of some maps, of shape (n, *spatial)."""
         shaped = np.stack([f(maps[:, i]) for i, f in enumerate(self._functions)], axis=1)
-        return ((shaped - self._mean) * self._weight).sum(axis=1, dtype=np.float32)
+        field = ((shaped - self._mean) * self._weight).sum(axis=1, dtype=np.float32)
+        if self.window is None:
+            return field
+        mean = field[:, self.window].mean(axis=1).reshape(-1, *[1] * self.window.ndim)
+        return (field - mean) * self.window
+
+
+def _window(sample):
+    """Cells that are not masked, which is of one value in all maps; None without a mask."""
+    first = sample[0]
+    alike = (sample == first).all(axis=(0, 1))
+    if not alike.any() or alike.all():
+        return None
+    value = first[(slice(None), alike)]
+    return ~alike if (value == value[:, :1]).all() else None
 
 
 def _choose(values):

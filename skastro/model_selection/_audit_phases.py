@@ -11,6 +11,8 @@ _BLOCK = 1024
 _WORK = 4e11  # products beyond which maps are compared coarsely
 _MOST = 200_000  # pairs that are kept
 _COMMON = 0.5  # share of all pairs above which it is a pattern of all maps
+_LEAST_PAIRS = 28  # that tell what is common to a few percent
+_SHIFTED = 1.0  # median of t, beyond which maps have something in common
 
 
 class Pairs(NamedTuple):
@@ -24,12 +26,15 @@ class Pairs(NamedTuple):
         Correlation of the whitened maps.
     common : bool
         Whether so many maps agree that they share a pattern.
+    alike : bool
+        Whether most maps agree a little, so that the mean map is to be subtracted.
     """
 
     first: np.ndarray
     second: np.ndarray
     correlation: np.ndarray
     common: bool = False
+    alike: bool = False
 
 
 def agreeing_pairs(modes, cosines, groups, element=None, n_tests=1):
@@ -41,8 +46,8 @@ def agreeing_pairs(modes, cosines, groups, element=None, n_tests=1):
     probability of at most :math:`\exp(-z^2 / 2)` whatever the power of the modes, and never
     beyond the square root of their number. The same holds of the products of the cells of the
     whitened maps, of which few count where maps are sparse; both t have to be beyond z. Where
-    modes are not independent, the spread of t between maps and mirrored maps tells how much z
-    has to be raised.
+    modes are not independent, the spread of t between maps and mirrored maps, and of negative t
+    between maps, tells how much z has to be raised.
 
     Parameters
     ----------
@@ -67,7 +72,7 @@ def agreeing_pairs(modes, cosines, groups, element=None, n_tests=1):
     none = np.array([], dtype=int)
     if n_pairs == 0:
         return Pairs(none, none, np.array([]))
-    found, n_found = [], 0
+    found, n_found, alike = [], 0, False
     index, kept = cosines.index, cosines.kept
     scales = [index < np.array(kept) / part for part in (1, 2)]
     if n_tests * modes.size * len(modes) > _WORK:
@@ -78,7 +83,9 @@ def agreeing_pairs(modes, cosines, groups, element=None, n_tests=1):
         if np.sqrt(white.shape[1]) <= limit:
             continue
         waves = index[np.array(chosen)][some]
-        limit *= _spread(white, waves, groups)
+        spread, median = _chance(white, waves, groups)
+        limit *= spread
+        alike |= median > _SHIFTED
         cells = _cells(white, waves, kept)
         pairs, n = _search(
             white, cells, groups, limit, *_turned(white, cells, waves, kept, element)
@@ -89,8 +96,8 @@ def agreeing_pairs(modes, cosines, groups, element=None, n_tests=1):
         return Pairs(none, none, np.array([]))
     first, second, correlation = (np.concatenate(column) for column in zip(*found, strict=True))
     _, unique = np.unique(first * len(groups) + second, return_index=True)
-    common = n_found > _COMMON * n_pairs and n_pairs >= 28
-    return Pairs(first[unique], second[unique], correlation[unique], common)
+    common = n_found > _COMMON * n_pairs and (n_pairs >= _LEAST_PAIRS or groups.max() > 1)
+    return Pairs(first[unique], second[unique], correlation[unique], common, alike)
 
 
 def whitened(modes):
@@ -127,8 +134,8 @@ def _cells(white, waves, kept):
     return cells.reshape(len(white), -1)
 
 
-def _spread(white, index, groups):
-    """Standard deviation of t where nothing agrees, 1 or more."""
+def _chance(white, index, groups):
+    """Standard deviation of t where nothing agrees, 1 or more, and the median of t of all pairs."""
     rows = np.random.default_rng(0).permutation(len(white))[:300]
     dim = index.shape[1]
     values = []
@@ -140,7 +147,14 @@ def _spread(white, index, groups):
     values = np.abs(np.concatenate([v[apart] for v in values]))
     values = values[values < np.quantile(values, 0.95)]
     # Standard deviation of a normal distribution cut at its central 95 %.
-    return max(1.0, float(np.sqrt(np.square(values).mean()) / 0.8711)) if values.size else 1.0
+    spread = float(np.sqrt(np.square(values).mean()) / 0.8711) if values.size else 1.0
+    t = _statistic(white[rows], white[rows])[0][np.triu(apart)]
+    if len(t) < _LEAST_PAIRS:
+        return max(1.0, spread), 0.0
+    # Leaks raise t; what maps have in common with either sign lowers it as often.
+    below = -t[t < 0]
+    spread = max(1.0, spread, float(np.sqrt(np.square(below).mean())) if below.size else 1.0)
+    return spread, float(np.median(t))
 
 
 def _statistic(left, right):

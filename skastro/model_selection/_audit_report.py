@@ -145,7 +145,8 @@ class AuditReport:
         -------
         LeakCost
             Scores on the folds that were audited, or on shuffled ones if there were none, and on
-            as many folds of whole merged groups.
+            folds of whole merged groups with test sets of that size, ten folds at most. Folds
+            that keep merged groups whole are taken as they are.
 
         Raises
         ------

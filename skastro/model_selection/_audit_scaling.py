@@ -8,6 +8,8 @@ from ._audit_survey import cell_statistics
 
 _CLOSE = 1e-5  # far closer than any mean or standard deviation is by chance
 _LEAST = 8  # samples
+_ROUNDING = 1e-6
+_RANGE = "minimum 0 and maximum 1"
 
 
 def scaling_findings(survey, y, splits, seed):
@@ -61,13 +63,15 @@ def scaling_findings(survey, y, splits, seed):
         how = _how_scaled(
             statistics, trains, n, extremes=unit == "channel" or survey.maps.ndim == 2
         )
+        if how == _RANGE and not _is_attained_once(survey, unit):
+            continue
         if how:
             findings.append(_finding("X", "leak", how, unit, n))
             break
     if y is not None and y.ndim <= 2 and y.dtype.kind == "f":
         columns = y.reshape(n, -1).astype(np.float64)
         how = _how_scaled(lambda rows: (*cell_statistics(columns[rows]), len(rows)), trains, n)
-        if how:
+        if how and not (how == _RANGE and _is_grid(columns)):
             findings.append(_finding("y", "warning", how, "column", n))
     return findings
 
@@ -85,8 +89,24 @@ def _how_scaled(statistics, trains, n, extremes=True):
         and _unit_range(*whole)
         and not all(_unit_range(*statistics(rows)) for rows in trains)
     ):
-        return "minimum 0 and maximum 1"
+        return _RANGE
     return None
+
+
+def _is_attained_once(survey, unit):
+    """Whether a channel or cell is 1 only once: bounded quantities have many such cells."""
+    axes = (0, *range(2, 2 + len(survey.layout.spatial))) if unit == "channel" else 0
+    number = 0
+    for chunk in survey.maps.chunks():
+        maps = chunk.reshape(-1, *survey.layout.map_shape)
+        number += (np.abs(maps - 1) < _ROUNDING).sum(axis=axes)
+    return bool((number == 1).any())
+
+
+def _is_grid(columns):
+    """Whether the values of each column are evenly spaced, as people choose them."""
+    gaps = (np.diff(np.unique(column)) for column in columns.T)
+    return all(gap.size == 0 or np.ptp(gap) < 1e-4 * gap.mean() for gap in gaps)
 
 
 def _standard(sums, squares, lows, highs, count):
@@ -102,7 +122,7 @@ def _standard(sums, squares, lows, highs, count):
 
 def _unit_range(sums, squares, lows, highs, count):
     varies = highs > lows
-    near = np.abs(highs[varies] - 1) < 1e-6
+    near = np.abs(highs[varies] - 1) < _ROUNDING
     return bool(varies.any() and (lows[varies] == 0).all() and near.all())
 
 

@@ -97,7 +97,8 @@ def survey(X, dim, most, rng):
     field = OneField(sample)
     rows = np.sort(rng.permutation(n)[:most])
     cosines = CosineModes(layout.spatial)
-    waves = WaveModes(layout.spatial) if is_periodic(field(sample)) else None
+    periodic = field.window is None and is_periodic(field(sample))
+    waves = WaveModes(layout.spatial) if periodic else None
     has_modes = np.isin(np.arange(n), rows)
     digests, per_map, cells, cosine_modes, wave_modes = [], [], None, [], []
     start = 0

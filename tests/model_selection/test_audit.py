@@ -153,6 +153,54 @@ def test_pattern_of_all_maps_joins_nothing():
     assert len(np.unique(report.merged_groups_)) == 20
 
 
+@pytest.mark.parametrize("n", [3, 12])
+def test_what_all_maps_have_in_common_is_no_leak(n):
+    """A mask over patches, emission lines, bounds, the same channel of coordinates."""
+    y, x = np.indices((32, 28))
+    disc = (y - 16) ** 2 + (x - 14) ** 2 < 130
+    for seed in range(2):
+        rng = np.random.default_rng(seed)
+        maps = fields(n, (64, 56), slope=3, seed=seed)[:, :32, :28]
+        assert audit(maps * disc).findings == []
+        channels = np.stack([maps, np.broadcast_to(x, maps.shape)], axis=1).astype("float32")
+        assert audit(channels).findings == []
+        if n > 5:
+            wave = np.arange(200)
+            lines = [np.exp(-0.5 * ((wave - at) / 4) ** 2) for at in (60, 140)]
+            spectra = rng.uniform(0.5, 2, (n, 2)) @ lines + 0.02 * rng.normal(size=(n, 200))
+            spectra += 0.01 * rng.normal(size=(n, 1)) * wave
+            assert audit(spectra.astype("float32")).findings == []
+        if n > 2:
+            pattern = 5 * fields(1, (32, 28), seed=seed + 100)
+            report = audit(fields(n, (32, 28), seed=seed) + pattern)
+            assert [(f.kind, f.severity) for f in report.findings] == [
+                ("common_pattern", "warning")
+            ]
+
+
+def test_leaks_are_found_behind_a_mask_and_a_weak_pattern():
+    y, x = np.indices((32, 28))
+    maps = fields(30, (64, 56), slope=1)[:, :32, :28].copy()
+    maps[20] = 2 * maps[3] + 0.05 * maps.std() * np.random.default_rng(2).normal(size=(32, 28))
+    maps *= (y - 16) ** 2 + (x - 14) ** 2 < 130
+    assert found(audit(maps, train=np.arange(15))) == {"near_copies": (3, 20)}
+    maps = fields(30, (24, 28), slope=0) + 0.5 * fields(1, (24, 28), slope=0, seed=5)
+    maps[20] = maps[3] + 0.2 * fields(1, (24, 28), slope=0, seed=6)[0]
+    assert found(audit(maps)) == {"near_copies": (3, 20)}
+
+
+def test_small_tables_of_few_values_are_equal_by_chance():
+    rng = np.random.default_rng(0)
+    table = rng.integers(2, size=(40, 12)).astype(float)
+    table[7] = table[2]
+    report = audit(table)
+    assert report.passed
+    assert "equal_values" in found(report)
+    wide = rng.integers(2, size=(40, 60)).astype(float)
+    wide[7] = wide[2]
+    assert found(audit(wide))["exact_copies"] == (2, 7)
+
+
 def test_empty_maps_are_a_note():
     maps = fields(20, (16, 20))
     maps[[4, 9]] = 0
@@ -227,8 +275,18 @@ def test_scaled_with_all_rows(lazy):
     for harmless in ((maps - own[0]) / own[1], (maps - each[0]) / each[1], maps):
         assert audit(opened(harmless), train=np.arange(20)).findings == []
     y = np.random.default_rng(0).normal(size=30)
-    [finding] = audit(maps, (y - y.mean()) / y.std()).findings
-    assert (finding.kind, finding.severity) == ("scaled_with_all_rows", "warning")
+    for scaled in ((y - y.mean()) / y.std(), (y - y.min()) / np.ptp(y)):
+        [finding] = audit(maps, scaled).findings
+        assert (finding.kind, finding.severity) == ("scaled_with_all_rows", "warning")
+
+
+def test_bounded_quantities_are_not_scaled():
+    maps = np.clip(0.5 + 0.15 * fields(30, (7, 8)), 0.001, 0.999)
+    maps[0, 0], maps[0, 1] = 0, 1
+    assert audit(maps, np.linspace(0, 1, 30)).findings == []
+    maps[0, 1, 1:] = 0.9
+    [finding] = audit(maps).findings
+    assert finding.kind == "scaled_with_all_rows"
 
 
 def test_fitted_on_all_rows():
@@ -246,6 +304,16 @@ def test_fitted_on_all_rows():
         audit(maps, pipeline=wrong)
     with pytest.raises(ValueError, match="takes what is fitted"):
         audit(maps, train=train, pipeline=FieldScaler())
+
+
+def test_cost_without_leaks_is_of_the_same_folds():
+    maps, y = fields(40, (5, 6)), np.random.default_rng(0).normal(size=40)
+    flat = make_pipeline(FunctionTransformer(lambda maps: maps.reshape(len(maps), -1)), Ridge())
+    report = audit(maps, y, groups=[f"run {i // 4}" for i in range(40)], estimator=flat)
+    np.testing.assert_array_equal(report.cost_.with_leak, report.cost_.without_leak)
+    maps[35] = maps[2]
+    cost = audit(maps, y, train=np.arange(30), estimator=flat).cost_
+    assert (len(cost.with_leak), len(cost.without_leak)) == (1, 4)
 
 
 @pytest.mark.parametrize("lazy", [False, True])
@@ -293,6 +361,11 @@ def test_errors_name_what_is_wrong():
         audit(maps, cv=3, train=[0, 1])
     with pytest.raises(ValueError, match="'train' parameter of audit must be rows from 0 to 19"):
         audit(maps, train=[20])
+    for train in (np.ones(15, dtype=bool), np.arange(20), [[1, 2]]):
+        with pytest.raises(ValueError, match="a mask of 20 rows, and leave some for the test"):
+            audit(maps, train=train)
+    with pytest.raises(ValueError, match="needs samples"):
+        audit(maps[:0])
     with pytest.raises(ValueError, match="needs y"):
         audit(maps, estimator=Ridge())
     with pytest.raises(ValueError, match="are in one"):
