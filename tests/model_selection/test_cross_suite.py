@@ -28,23 +28,6 @@ A = (Y @ [[1, 0, 1], [0, 1, 1]], Y, GROUPS)
 B = (2 * A[0][::-1], Y[::-1], GROUPS)
 
 
-class Recorder(RegressorMixin, BaseEstimator):
-    """Notes what it is given; predicts zeros."""
-
-    seen = []
-
-    def fit(self, X, y, groups=None):
-        """Note maps, targets and groups."""
-        self.seen.append(("fit", np.asarray(X), y, groups))
-        self.fitted_ = True
-        return self
-
-    def predict(self, X):
-        """Note maps."""
-        self.seen.append(("predict", np.asarray(X)))
-        return np.zeros((len(X), 2))
-
-
 def test_slopes():
     """A feature of twice the size is taken for twice the target; half of it the other way."""
     result = cross_suite(LinearRegression(), {"A": A, "B": B}, cv=GroupKFold(4))
@@ -75,13 +58,11 @@ def test_diagonal_is_a_cross_validation():
     assert result.target_scores.shape == (2, 2, 3, 1)
 
 
-def test_what_is_seen(monkeypatch):
+def test_what_is_seen(recorder):
     """Fits see training rows of their suite alone; all models see the same test rows."""
-    seen = []
-    monkeypatch.setattr(Recorder, "seen", seen)
-    cross_suite(Recorder(), {"A": A, "B": B}, cv=3)
-    fits = [call for call in seen if call[0] == "fit"]
-    tests = [call[1] for call in seen if call[0] == "predict"]
+    cross_suite(recorder, {"A": A, "B": B}, cv=3)
+    fits = [call for call in recorder.seen if call[0] == "fit"]
+    tests = [call[1] for call in recorder.seen if call[0] == "predict"]
     folds = list(GroupKFold(3).split(Y, groups=GROUPS))
     assert len(fits) == 6
     for i, (X, y, _) in enumerate((A, B)):

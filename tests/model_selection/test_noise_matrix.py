@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from astropy import units as u
 from joblib import parallel_config
-from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyRegressor
 from sklearn.exceptions import FitFailedWarning
@@ -52,30 +51,6 @@ def sent(value):
     return pickle.loads(pickle.dumps(value))
 
 
-class Recorder(RegressorMixin, BaseEstimator):
-    """Notes what it is given; predicts zeros."""
-
-    seen = []
-
-    def fit(self, X, y, groups=None):
-        """Note maps, targets and groups."""
-        self.seen.append(("fit", np.asarray(X), y, groups))
-        self.fitted_ = True
-        return self
-
-    def predict(self, X):
-        """Note maps."""
-        self.seen.append(("predict", np.asarray(X)))
-        return np.zeros(len(X))
-
-
-@pytest.fixture
-def recorded(monkeypatch):
-    seen = []
-    monkeypatch.setattr(Recorder, "seen", seen)
-    return seen
-
-
 def test_bias_of_noise_that_was_not_trained_with():
     """Noise adds its variance to the feature: the mean square error is its fourth power."""
     sigmas = [0, 1.0, 1.5]
@@ -92,14 +67,14 @@ def test_bias_of_noise_that_was_not_trained_with():
     assert (matrix.scores.diagonal() > matrix.dummy_scores[:, None]).all()
 
 
-def test_what_is_seen(recorded):
+def test_what_is_seen(recorder):
     """Clean maps are seen as they are, and each test map has one realization for all models."""
     matrix = noise_matrix(
-        Recorder(), MAPS, VARIANCE, train_noise=[None, 2.0], test_noise=[0, 2.0, 4.0], cv=KFold(3)
+        recorder, MAPS, VARIANCE, train_noise=[None, 2.0], test_noise=[0, 2.0, 4.0], cv=KFold(3)
     )
     assert matrix.scores.shape == (2, 3, 3)
-    fits = [call for call in recorded if call[0] == "fit"]
-    tests = np.array([call[1] for call in recorded if call[0] == "predict"])
+    fits = [call for call in recorder.seen if call[0] == "fit"]
+    tests = np.array([call[1] for call in recorder.seen if call[0] == "predict"])
     tests = tests.reshape(2, 3, 3, N // 3, *SHAPE)
     folds = list(KFold(3).split(MAPS))
     for i, (train, test) in enumerate(folds):
@@ -147,14 +122,14 @@ def test_classifier():
 
 
 @pytest.mark.parametrize("cv", [None, 3])
-def test_groups_are_on_one_side_and_go_to_fit(recorded, cv):
+def test_groups_are_on_one_side_and_go_to_fit(recorder, cv):
     """Folds are whole groups, and the last step is given those of its maps."""
     model = TransformedTargetRegressor(
-        make_pipeline(FieldScaler(), Recorder()), func=np.log, inverse_func=np.exp
+        make_pipeline(FieldScaler(), recorder), func=np.log, inverse_func=np.exp
     )
     model = make_pipeline(FieldScaler(), model)
     matrix = noise_matrix(model, MAPS, VARIANCE, train_noise=[0], cv=cv, groups=GROUPS)
-    fits = [call for call in recorded if call[0] == "fit"]
+    fits = [call for call in recorder.seen if call[0] == "fit"]
     splits = list(GroupKFold(cv or 5).split(MAPS, groups=GROUPS))
     assert len(fits) == matrix.scores.shape[2] == len(splits)
     for (train, test), call in zip(splits, fits, strict=True):
@@ -378,8 +353,8 @@ def test_failures():
         ({"y": VARIANCE[:-1]}, ValueError, "inconsistent numbers of samples"),
     ],
 )
-def test_errors(parameters, error, message):
+def test_errors(parameters, error, message, recorder):
     """They come before any fit."""
     parameters = {"X": MAPS, "y": VARIANCE, "train_noise": [0, 1]} | parameters
     with pytest.raises(error, match=message):
-        noise_matrix(Recorder(), **parameters)
+        noise_matrix(recorder, **parameters)

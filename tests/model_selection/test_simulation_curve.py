@@ -5,7 +5,6 @@ import warnings
 import numpy as np
 import pytest
 from joblib import parallel_config
-from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.dummy import DummyRegressor
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LinearRegression, Ridge
@@ -23,23 +22,6 @@ X = Y[:, None] + RNG.normal(size=(len(Y), 6))
 SIZES = np.array([10, 20, 40, 80, 160, 320])
 
 
-class Recorder(RegressorMixin, BaseEstimator):
-    """Notes what it is given; predicts zeros."""
-
-    seen = []
-
-    def fit(self, X, y, groups=None):
-        """Note targets and groups."""
-        self.seen.append(("fit", np.asarray(X), y, groups))
-        self.fitted_ = True
-        return self
-
-    def predict(self, X):
-        """Note maps."""
-        self.seen.append(("predict", np.asarray(X)))
-        return np.zeros(len(X))
-
-
 def curve_of(floor, amplitude, exponent, spread=0.004, seed=0, n=SIZES, **parameters):
     """Scores that follow a law, with a fold's offset and scatter."""
     rng = np.random.default_rng(seed)
@@ -48,17 +30,15 @@ def curve_of(floor, amplitude, exponent, spread=0.004, seed=0, n=SIZES, **parame
     return SimulationCurve(n, scores, np.zeros(5), "r2", **parameters)
 
 
-def test_what_is_trained_on(monkeypatch):
+def test_what_is_trained_on(recorder):
     """Whole simulations, the smaller choices within the larger, and equal tests for all."""
-    seen = []
-    monkeypatch.setattr(Recorder, "seen", seen)
     curve = simulation_curve(
-        Recorder(), X, Y, groups=GROUPS, sizes=[2, 7, 40], n_repeats=2, cv=GroupKFold(5)
+        recorder, X, Y, groups=GROUPS, sizes=[2, 7, 40], n_repeats=2, cv=GroupKFold(5)
     )
     assert curve.scores.shape == (3, 10)
     assert curve.n_simulations.tolist() == [2, 7, 40]
-    fits = [call for call in seen if call[0] == "fit"]
-    tests = [call[1] for call in seen if call[0] == "predict"]
+    fits = [call for call in recorder.seen if call[0] == "fit"]
+    tests = [call[1] for call in recorder.seen if call[0] == "predict"]
     assert len(fits) == 5 * (2 + 2 + 1)  # all simulations can be chosen in but one way
     folds = list(GroupKFold(5).split(X, groups=GROUPS))
     tasks = [(s, f, r) for s in range(3) for f in range(5) for r in range(2 if s < 2 else 1)]
