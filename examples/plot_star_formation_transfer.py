@@ -134,7 +134,7 @@ def main():
         result = of_cosmology(across(name, model, suites, args))
         CONSOLE.print(result.verdict())
         CrossSuiteDisplay.from_result(result, ax=ax)
-        ax.set_title(name, fontsize=9, loc="right")
+        ax.set_title(name, fontsize=8, loc="right")
     figure.savefig(args.output / "across_suites.png", dpi=200)
 
     CONSOLE.rule("How many more simulations?")

@@ -36,7 +36,9 @@ def test_variance_of_the_mean():
 
 def test_bounds():
     groups = np.repeat([0, 1, 2], [2, 3, 9])
-    assert effective_sample_size(groups.astype(float), groups) == pytest.approx(14 / (14 - 94 / 14) * 2)
+    assert effective_sample_size(groups.astype(float), groups) == pytest.approx(
+        14 / (14 - 94 / 14) * 2
+    )
     assert effective_sample_size(np.tile([1.0, -1.0], 7), np.repeat(range(7), 2)) == 14
     assert effective_sample_size(np.ones(14), groups) == 3
     assert effective_sample_size(RNG.normal(size=14), np.zeros(14)) == 1
