@@ -72,7 +72,9 @@ def components(n, first, second, start=None):
         _, representative, member = np.unique(start, return_index=True, return_inverse=True)
         first = np.concatenate([first, np.arange(n)])
         second = np.concatenate([second, representative[member.reshape(-1)]])
-    graph = coo_array((np.ones(len(first), dtype=bool), (first, second)), shape=(n, n))
+    # SciPy below 1.12 takes no other integers.
+    ends = np.asarray(first, dtype=np.int32), np.asarray(second, dtype=np.int32)
+    graph = coo_array((np.ones(len(first), dtype=bool), ends), shape=(n, n))
     label = connected_components(graph, directed=False)[1]
     _, where, member = np.unique(label, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(where))[member.reshape(-1)]

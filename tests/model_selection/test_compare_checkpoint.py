@@ -36,7 +36,8 @@ def fits(monkeypatch):
 
 def run(folder, **parameters):
     parameters = {"estimators": {"a": Ridge(), "b": Ridge(10.0)}, "y": Y} | parameters
-    return compare(X=X, groups=GROUPS, cv=4, checkpoint=folder, n_bootstrap=20, **parameters)
+    settings = {"cv": 4, "n_bootstrap": 20, "summary": False}
+    return compare(X=X, groups=GROUPS, checkpoint=folder, **settings | parameters)
 
 
 def assert_equal(one, two):
