@@ -1,9 +1,29 @@
 """Fixtures shared by all tests."""
 
+import copy
 import os
 from pathlib import Path
 
 import pytest
+
+_STATES = {}
+
+
+def pytest_collection_modifyitems(items):
+    """Note the state of the generator RNG of each module of tests."""
+    for item in items:
+        rng = getattr(getattr(item, "module", None), "RNG", None)
+        if rng is not None:
+            _STATES.setdefault(item.module.__name__, copy.deepcopy(rng.bit_generator.state))
+
+
+@pytest.fixture(autouse=True)
+def equal_draws(request):
+    """Give each test the same draws from RNG, whichever tests ran before it."""
+    module = getattr(request, "module", None)
+    state = _STATES.get(getattr(module, "__name__", None))
+    if state is not None:
+        module.RNG.bit_generator.state = copy.deepcopy(state)
 
 
 @pytest.fixture(scope="session")

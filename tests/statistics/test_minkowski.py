@@ -177,7 +177,7 @@ def test_thresholds():
     assert MinkowskiFunctionals(1).fit(X).thresholds_ == [0]
     assert MinkowskiFunctionals(1, threshold_range=(1, 4)).fit(X).thresholds_ == [2.5]
     learned = MinkowskiFunctionals(3, standardize=False).fit(open_maps(X))
-    expected = np.linspace(X.min(), X.max(), 5)[1:-1]
+    expected = np.linspace(float(X.min()), float(X.max()), 5)[1:-1]
     np.testing.assert_allclose(learned.thresholds_, expected)
     names = MinkowskiFunctionals([1.0, 1.001]).fit(X).get_feature_names_out()
     assert list(names[:3]) == ["area(0) nu=1", "area(0) nu=1.001", "perimeter(0) nu=1"]
