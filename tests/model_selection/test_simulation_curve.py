@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from joblib import parallel_config
+from scipy.stats import t as student
 from sklearn.dummy import DummyRegressor
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LinearRegression, Ridge
@@ -215,3 +216,13 @@ def test_failures_and_leaks():
 def test_errors(parameters, message):
     with pytest.raises(ValueError, match=message):
         simulation_curve(Ridge(), X, Y, **({"groups": GROUPS} | parameters))
+
+
+def test_folds_share_what_they_train_on():
+    """Intervals of k folds are wider than of independent ones by sqrt(1 + k / (k - 1))."""
+    offsets = np.array([-0.02, -0.01, 0.0, 0.01, 0.02])
+    scores = 1 - (0.3 + 2.0 * SIZES[:, None] ** -0.7 + offsets)
+    curve = SimulationCurve(SIZES, scores, np.zeros(5), "r2", n_bootstrap=4000)
+    low, _, high = curve.extrapolate(200)
+    independent = 2 * student.ppf(0.975, 4) * offsets.std(ddof=1) / np.sqrt(5)
+    assert (high - low) / independent == pytest.approx(np.sqrt(1 + 5 / 4), rel=0.05)
