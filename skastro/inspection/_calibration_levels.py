@@ -97,10 +97,5 @@ def weigh_groups(owner, groups, n_samples):
     """
     if groups is None:
         return None, n_samples
-    groups = check_groups(groups, owner)
-    if len(groups) != n_samples:
-        raise ValueError(
-            f"{owner} takes one group for each sample; got {len(groups)} groups and {n_samples} "
-            f"samples."
-        )
+    groups = check_groups(groups, owner, n_samples)
     return shares_of_groups(groups)

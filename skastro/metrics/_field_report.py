@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..utils import import_pandas
 from ._field_sums import (
     check_fields,
     check_threshold,
@@ -203,11 +204,7 @@ def field_report(y_true, y_pred, *, by=None, threshold=0.5):
     all          4  0.89   0.1           0.3       0.41       0.41      0.86
     """
     owner = "field_report"
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise ImportError(f"{owner} needs pandas: pip install 'skastro[plot]'.") from error
-
+    pd = import_pandas(owner)
     check_threshold(owner, threshold)
     y_true, y_pred = check_fields(owner, y_true, y_pred)
     names, rows = [], np.ones((1, len(y_true)), bool)

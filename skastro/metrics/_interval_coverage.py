@@ -98,12 +98,7 @@ def _check_bounds(owner, name, bounds, truth):
 
 def _weigh(owner, groups, n_samples, sample_weight):
     """Weights of samples that add up to 1 in each group."""
-    groups = check_groups(groups, owner)
-    if len(groups) != n_samples:
-        raise ValueError(
-            f"{owner} takes one group for each sample; got {len(groups)} groups and {n_samples} "
-            f"samples."
-        )
+    groups = check_groups(groups, owner, n_samples)
     if sample_weight is None:
         return shares_of_groups(groups)[0]
     weight = _check_numbers(owner, "sample_weight", sample_weight)

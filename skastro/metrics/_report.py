@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.metrics import r2_score, root_mean_squared_error
 
+from ..utils import import_pandas
 from ._aggregate import aggregate_by_group
 from ._checks import check_targets
 from ._coverage import coverage
@@ -69,11 +70,7 @@ def recovery_report(y_true, y_pred, y_std=None, *, groups=None, target_names=Non
     Omega_m  0.985  0.02         0.163           0.102
     sigma_8  0.625  0.10         0.163           0.131
     """
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise ImportError("recovery_report needs pandas: pip install 'skastro[plot]'.") from error
-
+    pd = import_pandas("recovery_report")
     names = named_targets("recovery_report", y_true, target_names)
     truth, pred, *std = check_targets("recovery_report", y_true, y_pred, y_std)
     relative = np.full(truth.shape[1], np.nan)

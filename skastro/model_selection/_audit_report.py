@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..utils import import_pandas
+
 SEVERITIES = ("leak", "warning", "note")
 
 
@@ -113,12 +115,7 @@ class AuditReport:
         ImportError
             If pandas is absent.
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise ImportError(
-                "AuditReport.table needs pandas: pip install 'skastro[plot]'."
-            ) from error
+        pd = import_pandas("AuditReport.table")
         columns = ["kind", "severity", "n_samples", "message", "remedy"]
         rows = [(f.kind, f.severity, len(f.samples), f.message, f.remedy) for f in self.findings]
         return pd.DataFrame(rows, columns=columns)

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..utils import import_pandas
 from ._comparison_losses import n_effective
 from ._comparison_scores import PooledScores, bootstrap_scores
 from ._comparison_words import verdict
-from ._score_matrix import import_pandas
 
 
 class Difference(NamedTuple):

@@ -1,15 +1,14 @@
 """Outcomes of a comparison on the disk, so that a run that was killed goes on."""
 
 import json
-import os
 import tempfile
 import time
-import uuid
 import zlib
 from pathlib import Path
 
 import numpy as np
 
+from ..utils import replacing
 from ._comparison_fits import FoldOutcome
 
 _FORMAT = 1
@@ -104,7 +103,8 @@ class FoldFile:
                 "failures": outcome.failures,
                 "arrays": crcs,
             }
-            self._write(self.path, lambda file: file.write(json.dumps(record).encode()))
+            with replacing(self.path) as file:
+                file.write(json.dumps(record).encode())
         except (OSError, ValueError) as error:
             note = (
                 f"compare: the checkpoint {self.path} could not be written ({error}). The run goes "
@@ -134,19 +134,9 @@ class FoldFile:
 
     def _write_array(self, key, array):
         array = np.ascontiguousarray(array)
-        self._write(self._array_path(key), lambda file: np.save(file, array, allow_pickle=False))
+        with replacing(self._array_path(key)) as file:
+            np.save(file, array, allow_pickle=False)
         return _checksum(array)
-
-    def _write(self, path, write):
-        beside = self.folder / f".compare-{self.name}.{uuid.uuid4().hex}"
-        try:
-            with open(beside, "xb") as file:
-                write(file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(beside, path)
-        finally:
-            beside.unlink(missing_ok=True)
 
 
 def open_folder(folder):

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ._score_matrix import ScoreMatrix, import_pandas, mean_and_std
+from ..utils import import_pandas
+from ._score_matrix import ScoreMatrix, mean_and_std
 
 
 class CrossSuite(ScoreMatrix):

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..utils import import_pandas
+
 _N_BLOCKS = 50
 # Correlated directions whose variance is below this share are rounding errors.
 _LEAST_EIGENVALUE = 1e-10
@@ -60,12 +62,7 @@ class InformationFraction(NamedTuple):
         ImportError
             If pandas is not installed.
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise ImportError(
-                "InformationFraction.table needs pandas: pip install 'skastro[plot]'."
-            ) from error
+        pd = import_pandas("InformationFraction.table")
         with np.errstate(divide="ignore"):
             errors = [
                 np.sqrt((1 / marginal_information(matrices)).mean(0))

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ..utils import import_pandas
+
 
 class ScoreMatrix:
     """Scores by rows of training and columns of testing, over folds.
@@ -79,28 +81,3 @@ def mean_and_std(scores, digits):
     """
     mean = round(float(np.mean(scores)), digits) + 0.0  # without the sign of a zero
     return f"{mean:.{digits}f} +- {np.std(scores):.{digits}f}"
-
-
-def import_pandas(owner):
-    """Import pandas.
-
-    Parameters
-    ----------
-    owner : str
-        What needs it.
-
-    Returns
-    -------
-    module
-        The module ``pandas``.
-
-    Raises
-    ------
-    ImportError
-        If it is absent.
-    """
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise ImportError(f"{owner} needs pandas: pip install 'skastro[plot]'.") from error
-    return pd

@@ -4,7 +4,8 @@ import warnings
 
 import numpy as np
 
-from ._score_matrix import import_pandas, mean_and_std
+from ..utils import import_pandas
+from ._score_matrix import mean_and_std
 from ._simulation_curve_law import fit_power_law
 
 _FAR = 10.0

@@ -1,10 +1,8 @@
 """The file in which a fit keeps its state, so that a run that is killed can go on."""
 
 import json
-import os
 import tempfile
 import time
-import uuid
 import warnings
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import safetensors.torch
 import torch
 
 from ..exceptions import CheckpointWarning
+from ..utils import replacing
 
 _FORMAT = 1
 _SUFFIX = ".safetensors"
@@ -127,7 +126,6 @@ class CheckpointFile:
             If the file cannot be written; the one before stays.
         """
         tensors = {}
-        beside = self.folder / f".{self._stem}.{uuid.uuid4().hex}"
         try:
             content = json.dumps(pack({"format": _FORMAT, "name": self.name, **state}, tensors))
             copies = {
@@ -135,11 +133,8 @@ class CheckpointFile:
                 for name, value in tensors.items()
             }
             content = safetensors.torch.save(copies, metadata={"state": content})
-            with open(beside, "xb") as file:
+            with replacing(self.path) as file:
                 file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(beside, self.path)
         except (OSError, TypeError) as error:
             warnings.warn(
                 f"{self.owner}: the checkpoint {self.path} could not be written ({error}). "
@@ -147,8 +142,6 @@ class CheckpointFile:
                 CheckpointWarning,
                 stacklevel=2,
             )
-        finally:
-            beside.unlink(missing_ok=True)
 
 
 def _begun(state):

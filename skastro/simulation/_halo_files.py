@@ -1,16 +1,15 @@
 """Halo catalogues in the layout of peak-patch files."""
 
-import os
 import pickle
 import pickletools
 import sys
-import uuid
 import zipfile
 from io import BytesIO
 
 import numpy as np
 
 from ..exceptions import DatasetFormatError, DatasetNotFoundError
+from ..utils import replacing
 
 ARRAYS = ("M", "x", "y", "z", "vx", "vy", "vz", "zhalo", "zform")
 COSMOLOGY = {
@@ -88,18 +87,11 @@ def write_halo_file(path, arrays, header, group):
     group : int, str or None
         The origin; None is not written.
     """
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     extra = {} if group is None else {"group": np.array(group)}
-    try:
-        with open(beside, "x+b") as file:
-            np.savez(file, **arrays, **extra)
-            with zipfile.ZipFile(file, "a") as archive:
-                archive.writestr(f"{_HEADER}.npy", _pickled(header))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with replacing(path) as file:
+        np.savez(file, **arrays, **extra)
+        with zipfile.ZipFile(file, "a") as archive:
+            archive.writestr(f"{_HEADER}.npy", _pickled(header))
 
 
 def _pickled(header):

@@ -6,6 +6,8 @@ from ._discovery import all_estimators
 from ._fingerprint import fingerprint
 from ._finite import check_finite
 from ._groups import check_groups
+from ._pandas import import_pandas
+from ._replacing import replacing
 from ._routing import final_fit_params, inner_fit_params
 from ._shapes import MapLayout, map_layout
 
@@ -18,10 +20,12 @@ __all__ = [
     "contiguous",
     "final_fit_params",
     "fingerprint",
+    "import_pandas",
     "inner_fit_params",
     "is_torch",
     "keep_freed_memory",
     "like",
     "map_layout",
     "namespace",
+    "replacing",
 ]

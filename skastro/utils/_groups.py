@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def check_groups(groups, owner):
+def check_groups(groups, owner, n_samples=None):
     """Check groups.
 
     Parameters
@@ -12,6 +12,8 @@ def check_groups(groups, owner):
         Numbers or strings.
     owner : str
         What is named in the error, such as "CNNRegressor.fit".
+    n_samples : int, default=None
+        How many there must be; None is any number.
 
     Returns
     -------
@@ -21,7 +23,8 @@ def check_groups(groups, owner):
     Raises
     ------
     ValueError
-        If there is more than one axis, groups are of several kinds, or one is NaN.
+        If there is more than one axis, groups are of several kinds, one is NaN, or there is not
+        one for each sample.
     """
     groups = np.asarray(groups)
     if groups.dtype == object:
@@ -34,6 +37,11 @@ def check_groups(groups, owner):
             f"The 'groups' of {owner} must be one number or string for each sample, of one "
             f"kind and none NaN. Got an array of shape {groups.shape} and dtype {groups.dtype}. "
             f"Number them: numpy.unique(names, return_inverse=True)[1]."
+        )
+    if n_samples is not None and len(groups) != n_samples:
+        raise ValueError(
+            f"{owner} takes one group for each sample; got {len(groups)} groups and {n_samples} "
+            f"samples."
         )
     return groups
 
