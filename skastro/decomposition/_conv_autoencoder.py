@@ -79,11 +79,19 @@ class ConvAutoencoder(Coder, NetEstimator):
         How products are computed in training. "auto" is "tf32" on GPUs that have it, else
         "float32"; what was chosen is in ``precision_``. Weights, losses and predictions are
         float32 in any case. "bfloat16" is automatic mixed precision.
+    compile : bool, default=False
+        Whether training runs through ``torch.compile``, which takes up to a minute at first
+        and a C++ compiler.
     device : str, default="auto"
         Where to train: "auto" is the GPU where there is one, else the processor; or a name
         that torch knows, such as "cpu" or "cuda:1".
+    devices : int or "all", default=None
+        Processes that share each batch of one fit, on GPUs one for each; "all" takes all GPUs
+        that are there. None trains in this process.
     n_threads : int, default=None
         Threads that torch may use; None leaves them as they are set.
+    streaming : Streaming, default=None
+        How lazy maps are shuffled and read ahead; None is ``Streaming()``.
     checkpoint : path-like, default=None
         Folder in which each fit keeps a file of its state, named by a fingerprint of data,
         rows, parameters and the code of what the user wrote. A fit that was killed goes on
@@ -195,8 +203,11 @@ class ConvAutoencoder(Coder, NetEstimator):
         patience=10,
         augmentation=None,
         precision="auto",
+        compile=False,
         device="auto",
+        devices=None,
         n_threads=None,
+        streaming=None,
         checkpoint=None,
         checkpoint_interval=None,
         callbacks=None,
@@ -221,8 +232,11 @@ class ConvAutoencoder(Coder, NetEstimator):
         self.patience = patience
         self.augmentation = augmentation
         self.precision = precision
+        self.compile = compile
         self.device = device
+        self.devices = devices
         self.n_threads = n_threads
+        self.streaming = streaming
         self.checkpoint = checkpoint
         self.checkpoint_interval = checkpoint_interval
         self.callbacks = callbacks

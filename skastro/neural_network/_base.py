@@ -32,6 +32,7 @@ from ._run import Run
 from ._schedules import OF_FIXED_LENGTH, SCHEDULES, make_schedules
 from ._skorch import OPTIMIZERS, MapNet
 from ._split import split_rows, warn_of_repeats
+from ._streaming import Streaming
 from ._symmetries import Symmetries
 from ._torch import (
     build_module,
@@ -62,7 +63,9 @@ class NetEstimator(CallbackSupport, BaseEstimator):
         "average_symmetries",
         "checkpoint",
         "checkpoint_interval",
+        "compile",
         "device",
+        "devices",
         "n_threads",
         "verbose",
         "warm_start",
@@ -84,8 +87,11 @@ class NetEstimator(CallbackSupport, BaseEstimator):
         "augmentation": [Symmetries, None],
         "average_symmetries": ["boolean"],
         "precision": [StrOptions({"auto", "float32", "tf32", "bfloat16"})],
+        "compile": ["boolean"],
         "device": [str],
+        "devices": [Interval(Integral, 1, None, closed="left"), StrOptions({"all"}), None],
         "n_threads": [Interval(Integral, 1, None, closed="left"), None],
+        "streaming": [Streaming, None],
         "checkpoint": [str, PathLike, None],
         "checkpoint_interval": [Interval(Real, 0, None, closed="left"), None],
         "callbacks": [list, tuple, None],
