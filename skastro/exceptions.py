@@ -8,6 +8,7 @@ __all__ = [
     "LeakageWarning",
     "MapShapeError",
     "MapSourceError",
+    "PerformanceWarning",
     "UnitMismatchError",
 ]
 
@@ -46,3 +47,7 @@ class LeakageWarning(UserWarning):
     The remedy is a split that keeps what shares its origin, such as the maps of one simulation,
     on one side: ``sklearn.model_selection.GroupKFold`` or ``GroupShuffleSplit``.
     """
+
+
+class PerformanceWarning(UserWarning):
+    """Something takes much more time than it has to, for a reason that can be put right."""

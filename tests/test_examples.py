@@ -119,6 +119,29 @@ def test_luminosity_function(tmp_path):
     check_pictures(tmp_path, "luminosity_function", "learning_curve", "filters", "saliency")
 
 
+def test_architecture_search(tmp_path):
+    """Epochs are counted as trained, and a search that is run again finds what it found."""
+    pytest.importorskip("colossus")
+    pytest.importorskip("optuna")
+    options = ["--fields", "4", "--draws", "2", "--folds", "2", "--min-mass", "1e12"]
+    options += ["--epochs", "8", "--seeds", "1", "--test-fields", "2"]
+    options += ["--kinds", "3D", "histogram"]
+    outputs = [run("plot_architecture_search.py", tmp_path, *options) for _ in range(2)]
+    assert re.sub(r"Searching.*", "", outputs[0]) == re.sub(r"Searching.*", "", outputs[1])
+    # Eight nets, two folds; rounds of 1, 2, 4 and 8 epochs for 8, 4, 2 and 1 of the nets.
+    for name, epochs in {
+        "no search": 0,
+        "full grid": 2 * 8 * 8,
+        "third of the grid": 2 * 2 * 8,
+        "halving ": 2 * (8 * 1 + 4 * 1 + 2 * 2 + 1 * 4),
+        "halving, one cycle": 2 * (8 * 1 + 4 * 2 + 2 * 4 + 1 * 8),
+    }.items():
+        assert re.search(rf"│ {name}[^│]*│ {epochs} +│", outputs[0])
+    (epochs,) = re.findall(r"│ Optuna +│ (\d+) ", outputs[0])
+    assert 2 * 8 <= int(epochs) <= 2 * 8 * 8 / 3
+    check_pictures(tmp_path, "architecture_search")
+
+
 def test_noise_matrix(tmp_path):
     """Each method has its matrix of levels."""
     pytest.importorskip("colossus")

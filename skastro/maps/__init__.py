@@ -4,6 +4,7 @@ from ._checks import check_maps, checked_chunks
 from ._concatenate import concatenate
 from ._constant import constant_channels
 from ._lazy import LazyMaps, open_maps
+from ._rechunk import rechunk
 from ._stack import stack_channels
 from ._transformer import InvertibleMixin, MapTransformer
 
@@ -16,5 +17,6 @@ __all__ = [
     "concatenate",
     "constant_channels",
     "open_maps",
+    "rechunk",
     "stack_channels",
 ]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._sources import CHUNK_BYTES, make_source
+from ._sources import CHUNK_BYTES, ArraySource, Hdf5Source, make_source
 
 
 class Step(NamedTuple):
@@ -36,6 +36,28 @@ class Step(NamedTuple):
         if self.transformer._random:
             return self.transformer._apply_random(batch, samples, epoch)
         return self.transformer._apply(batch)
+
+
+class _HeldSource:
+    """Some rows of a source, read already.
+
+    Parameters
+    ----------
+    source : object
+        The source.
+    rows : ndarray of int
+        Rows to read, ascending, each once.
+    """
+
+    def __init__(self, source, rows):
+        self.rows = rows
+        self.held = source.read(rows)
+        self.shape = source.shape
+        self.dtype = self.held.dtype
+
+    def read(self, rows):
+        """Rows of those that are held, as a new array, see `ArraySource.read`."""
+        return self.held[np.searchsorted(self.rows, rows)]
 
 
 class LazyMaps:
@@ -152,6 +174,14 @@ class LazyMaps:
         steps = f", steps=[{', '.join(names)}]" if names else ""
         return f"LazyMaps(shape={self.shape}, source={self.source}{steps})"
 
+    def __getstate__(self):
+        return self.__dict__ | {"rows": _packed(self.rows)}
+
+    def __setstate__(self, state):
+        rows = state["rows"]
+        rows = np.arange(rows.start, rows.stop, rows.step) if isinstance(rows, range) else rows
+        self.__dict__.update(state | {"rows": rows.astype(np.intp, copy=False)})
+
     def with_step(self, transformer, inverse=False):
         """Append a fitted transformer.
 
@@ -193,6 +223,61 @@ class LazyMaps:
             source = source.realization(epoch)
         return LazyMaps(source, self.rows, self.steps, epoch)
 
+    @property
+    def sample_bytes(self):
+        """Bytes that a sample takes in memory, before the transforms or behind them."""
+        sizes = math.prod(self.shape[1:]), math.prod(self.source.shape[1:])
+        return max(*sizes, 1) * self.dtype.itemsize
+
+    @property
+    def rows_per_chunk(self):
+        """Rows of the source of which all are decompressed to read one; 1 where it is so."""
+        return _rows_per_chunk(self.source)
+
+    def preloaded(self, samples):
+        """The same maps, some of which are held in memory as the source has them.
+
+        Parameters
+        ----------
+        samples : ndarray of int
+            Numbers of the samples to read, all at once and in the order of the source. No
+            others can be read from what is returned.
+
+        Returns
+        -------
+        LazyMaps
+            Lazy maps with the same rows and transforms; maps in memory are returned as they are.
+        """
+        if isinstance(self.source, ArraySource):
+            return self
+        source = _HeldSource(self.source, np.unique(self.rows[samples]))
+        return LazyMaps(source, self.rows, self.steps, self.epoch)
+
+    def read_raw(self):
+        """Read without the transforms.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, ...)
+            The maps as the source has them, in float32.
+        """
+        return self.source.read(self.rows)
+
+    def apply_steps(self, batch):
+        """Apply the transforms to what `read_raw` returned.
+
+        Parameters
+        ----------
+        batch : ndarray or torch.Tensor of shape (n_samples, ...)
+            The maps as the source has them, on any device.
+
+        Returns
+        -------
+        ndarray or torch.Tensor of shape (n_samples, [n_channels,] *spatial)
+            The transformed maps, where the batch is.
+        """
+        return self._stepped(batch, self.rows)
+
     def chunks(self, n_bytes=CHUNK_BYTES):
         """Read in order, a few samples at a time.
 
@@ -206,13 +291,14 @@ class LazyMaps:
         ndarray of shape (n, [n_channels,] *spatial)
             Consecutive samples.
         """
-        per_sample = 4 * max(math.prod(self.shape[1:]), math.prod(self.source.shape[1:]), 1)
-        size = max(1, int(n_bytes // per_sample))
+        size = max(1, int(n_bytes // self.sample_bytes))
         for start in range(0, len(self), size):
             yield self._transformed(self.rows[start : start + size])
 
     def _transformed(self, rows):
-        batch = self.source.read(rows)
+        return self._stepped(self.source.read(rows), rows)
+
+    def _stepped(self, batch, rows):
         for step in self.steps:
             batch = step.apply(batch, rows, self.epoch)
         return batch
@@ -227,6 +313,25 @@ class LazyMaps:
             out[order[start : start + len(chunk)]] = chunk
             start += len(chunk)
         return out
+
+
+def _rows_per_chunk(source):
+    if not isinstance(source, Hdf5Source):
+        members = getattr(source, "members", ())
+        return max((member.rows_per_chunk for member in members), default=1)
+    array = source._array()
+    filters = array.id.get_create_plist().get_nfilters()
+    return array.chunks[0] if array.chunks and filters else 1
+
+
+def _packed(rows):
+    """Rows as few bytes: a range where they have one step, else the smallest integers."""
+    if len(rows) == 0:
+        return range(0)
+    first, step = int(rows[0]), int(rows[1] - rows[0]) if len(rows) > 1 else 1
+    if step and (np.diff(rows) == step).all():
+        return range(first, first + step * len(rows), step)
+    return rows.astype(np.min_scalar_type(int(rows.max())))
 
 
 def open_maps(maps, dataset=None):

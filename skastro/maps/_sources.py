@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..exceptions import MapShapeError, MapSourceError
+from ._hdf5 import load_filters, plain_rows
 
 CHUNK_BYTES = 1 << 25
 _ROWS_TO_TELL_BY = 8
@@ -125,7 +126,11 @@ class Hdf5Source(_FileSource):
 
     def __init__(self, path, dataset):
         self.dataset = dataset
+        self._plain = None
         super().__init__(path)
+
+    def __getstate__(self):
+        return super().__getstate__() | {"_plain": None}
 
     def _identity(self):
         return *super()._identity(), self.dataset
@@ -141,14 +146,21 @@ class Hdf5Source(_FileSource):
             ) from error
         if not isinstance(found, h5py.Dataset) or found.shape is None:
             raise MapSourceError(f"open_maps: {self.dataset!r} of {self.path} is no array.")
+        load_filters(found)
         return found
+
+    def _array(self):
+        before, dataset = self._handle, super()._array()
+        if dataset is not before:
+            self._plain = plain_rows(dataset)
+        return dataset
 
     def read(self, rows):
         """Rows as a new array.
 
-        Each stretch of neighbouring rows is one read, and so are the rows that share a chunk
-        as far as what lies between them is small; h5py's own reading of a list of rows is many
-        times slower.
+        Each stretch of neighbouring rows is one read, and so are the rows that share a
+        compressed chunk as far as what lies between them is small; h5py's own reading of a list
+        of rows is many times slower.
 
         Parameters
         ----------
@@ -165,23 +177,31 @@ class Hdf5Source(_FileSource):
         MapSourceError
             If the file has gone, has changed or cannot be read.
         """
-        dataset = self._array()
-        row_bytes = self.dtype.itemsize * math.prod(self.shape[1:])
-        per_chunk = dataset.chunks[0] if dataset.chunks else 1
+        dataset, plain = self._array(), self._plain
         unique, inverse = np.unique(rows, return_inverse=True)
-        out = np.empty((len(unique), *self.shape[1:]), dtype=np.float32)
         try:
-            for start, stop in _stretches(unique, per_chunk, CHUNK_BYTES // max(1, row_bytes)):
-                first, end = unique[start], unique[stop - 1] + 1
-                if end - first > stop - start:
-                    out[start:stop] = dataset[first:end][unique[start:stop] - first]
-                elif (stop - start) * row_bytes < _DIRECT_BYTES:
-                    out[start:stop] = dataset[first:end]
-                else:
-                    dataset.read_direct(out, np.s_[first:end], np.s_[start:stop])
+            if plain is not None and plain.dataset is dataset:
+                out = plain.read(unique)
+            else:
+                out = self._read_stretches(dataset, unique)
         except OSError as error:
             raise MapSourceError(f"LazyMaps: cannot read {self}: {error}") from error
         return out if len(out) == len(rows) and (np.diff(inverse) > 0).all() else out[inverse]
+
+    def _read_stretches(self, dataset, unique):
+        """Ascending rows by way of HDF5."""
+        row_bytes = self.dtype.itemsize * math.prod(self.shape[1:])
+        per_chunk = dataset.chunks[0] if dataset.chunks else 1
+        out = np.empty((len(unique), *self.shape[1:]), dtype=np.float32)
+        for start, stop in _stretches(unique, per_chunk, CHUNK_BYTES // max(1, row_bytes)):
+            first, end = unique[start], unique[stop - 1] + 1
+            if end - first > stop - start:
+                out[start:stop] = dataset[first:end][unique[start:stop] - first]
+            elif (stop - start) * row_bytes < _DIRECT_BYTES:
+                out[start:stop] = dataset[first:end]
+            else:
+                dataset.read_direct(out, np.s_[first:end], np.s_[start:stop])
+        return out
 
     def __repr__(self):
         return f"{self.path}::{self.dataset}"

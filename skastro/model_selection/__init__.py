@@ -7,6 +7,7 @@ from ._compare import compare
 from ._comparison import Comparison
 from ._cross_suite import cross_suite
 from ._cross_suite_scores import CrossSuite
+from ._durable_client import DurableClient
 from ._information import information_fraction
 from ._information_scores import InformationFraction
 from ._noise_matrix import noise_matrix
@@ -19,6 +20,7 @@ __all__ = [
     "AuditReport",
     "Comparison",
     "CrossSuite",
+    "DurableClient",
     "Finding",
     "InformationFraction",
     "NoiseMatrix",

@@ -25,6 +25,8 @@ from ..utils._params import HasMethods, Interval, Options, StrOptions
 from ._batches import Batches, MapDataset
 from ._callbacks import describe_callback, own_callback
 from ._checkpoint import CheckpointFile
+from ._distributed import train_together
+from ._distributed_ranks import count_devices, device_for
 from ._losses import SampleLoss
 from ._precision import computing_in, resolve_precision
 from ._progress import CallbackSupport, EpochProgress, fit_task
@@ -32,7 +34,7 @@ from ._run import Run
 from ._schedules import OF_FIXED_LENGTH, SCHEDULES, make_schedules
 from ._skorch import OPTIMIZERS, MapNet
 from ._split import split_rows, warn_of_repeats
-from ._streaming import Streaming
+from ._streaming import Streaming, warn_of_chunks
 from ._symmetries import Symmetries
 from ._torch import (
     build_module,
@@ -44,6 +46,7 @@ from ._torch import (
     weights_from_arrays,
     weights_to_arrays,
 )
+from ._transfer import resident
 from ._views import check_symmetries, symmetric_views
 
 _RECORDED = ("epoch", "train_loss", "valid_loss", "lr", "dur")
@@ -56,7 +59,9 @@ class NetEstimator(CallbackSupport, BaseEstimator):
     _default_net = ConvNet
     average_symmetries = False
     _diverged = False
+    _waits_in = None  # where it is put, made and untrained, to be trained with others
     _items_per_sample = 1
+    _net_type = MapNet
     _min_samples = 2
     # Parameters that do not change what is trained.
     _not_in_fingerprint = {
@@ -112,6 +117,8 @@ class NetEstimator(CallbackSupport, BaseEstimator):
     def _check_fit(self, X, y, sample_weight, groups):
         """Check what fit was given; targets are checked by the subclass."""
         self._validate_params()
+        if self.streaming is not None:
+            self.streaming._validate_params()
         if y is None and self.__sklearn_tags__().target_tags.required:
             raise ValueError(
                 f"This {self._name} estimator requires y to be passed, but the target y is None."
@@ -134,7 +141,12 @@ class NetEstimator(CallbackSupport, BaseEstimator):
 
     def _fit_net(self, X, y, output_shape, sample_weight, groups, given):
         """Train a net with outputs ``(n_outputs, [*spatial])``; callbacks see what was `given`."""
-        device = resolve_device(self.device, self._name)
+        n_ranks = count_devices(self.devices, self.device, self._name)
+        with device_for(n_ranks, self.device, self._name) as device:
+            self._fit_on(device, n_ranks, X, y, output_shape, sample_weight, groups, given)
+
+    def _fit_on(self, device, n_ranks, X, y, output_shape, sample_weight, groups, given):
+        """Train on a device, or on as many as there are processes."""
         self.precision_ = resolve_precision(self.precision, device, self._name)
         module, history = None, History()
         if self._continues:
@@ -151,23 +163,29 @@ class NetEstimator(CallbackSupport, BaseEstimator):
                 f"{self._name}(warm_start=True) has been trained for max_epochs="
                 f"{self.max_epochs} already, so fit does nothing. Raise max_epochs.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
             return
         file = self._checkpoint_file(X, y, sample_weight, groups, history)
         state = None if file is None else file.load()
         if state is not None:
             self._seed = state["seed"]
-        train, valid = self._datasets(X, y, sample_weight, groups, device)
+        held = device if n_ranks == 1 else torch.device("cpu")
+        train, valid = self._datasets(X, y, sample_weight, groups, held)
         self._batch_size = min(self.batch_size, len(X) * self._items_per_sample)
         self.net_ = self._make_net(device, module)
         self.net_.history = history
+        if self._waits_in is not None:
+            self._waits_in.append((self, train))
+            return
         run = self._make_run(len(Batches(train, self._batch_size, shuffle=True)), file)
         if state is not None:
             self._restore(run, state)
         with fit_task(self, run, X, *given) as on_epoch:
             if run.finished:
                 self._keep_history()
+            elif n_ranks > 1:
+                train_together(self, n_ranks, run, train, valid, state, on_epoch)
             else:
                 self._train(run, train, valid, device, on_epoch)
 
@@ -209,15 +227,7 @@ class NetEstimator(CallbackSupport, BaseEstimator):
     def _make_run(self, n_batches, file):
         """The run over the epochs that are left, with its schedules."""
         net, n_epochs = self.net_, self.max_epochs - len(self.net_.history)
-        net.schedules_, of_epochs = make_schedules(
-            self.schedule,
-            net.optimizer_,
-            lr=self.lr,
-            momentum=isinstance(self.optimizer, str),
-            n_steps=n_epochs * n_batches,
-            n_warmup=None if self.warmup_epochs is None else self.warmup_epochs * n_batches,
-            patience=self.patience,
-        )
+        net.schedules_, of_epochs = self._schedules(net.optimizer_, n_epochs, n_batches)
         return Run(
             net,
             self.max_epochs,
@@ -239,6 +249,8 @@ class NetEstimator(CallbackSupport, BaseEstimator):
         params = {key: params[key] for key in params if key not in self._not_in_fingerprint}
         if self.schedule not in OF_FIXED_LENGTH:
             params.pop("max_epochs")
+        if self.streaming is not None and self.streaming.block_size == 1:
+            params["streaming"] = None
         params["callbacks"] = [describe_callback(callback) for callback in self.callbacks or ()]
         params["random_state"] = None if self.random_state is None else self._seed
         start = None
@@ -269,15 +281,18 @@ class NetEstimator(CallbackSupport, BaseEstimator):
             warn_of_repeats(self._name, y, rows)
         y = None if y is None else self._encode(y, train)
 
+        X, y = resident(X, device), None if y is None else resident(y, device)
+        shared = {"owner": self._name, "streaming": self.streaming}
+        shared |= {"seed": self._seed, "device": device}
+
         def dataset(rows, **options):
             weight = None if sample_weight is None else _mean_one(sample_weight, rows)
-            options |= {"weight": weight, "rows": torch.from_numpy(rows), "owner": self._name}
-            return self._dataset(X, map_shape, y, seed=self._seed, device=device, **options)
+            options |= shared | {"weight": weight, "rows": torch.from_numpy(rows)}
+            return self._dataset(X, map_shape, y, **options)
 
-        return (
-            dataset(train, augmentation=self.augmentation, training=True),
-            None if valid is None else dataset(valid),
-        )
+        train = dataset(train, augmentation=self.augmentation, training=True)
+        warn_of_chunks(train, self.batch_size)
+        return train, None if valid is None else dataset(valid)
 
     def _dataset(self, X, map_shape, y, training=False, **options):
         """What batches to train on or to validate on are taken from."""
@@ -313,14 +328,8 @@ class NetEstimator(CallbackSupport, BaseEstimator):
         if module is None:
             module = build_module(spec, map_shape, output_shape[0], derive_seed(self._seed, 4))
             module = self._finish_module(module)
-        optimizer, options = self.optimizer, {}
-        if isinstance(optimizer, str):
-            optimizer, options = OPTIMIZERS[optimizer]
-            if device.type in ("cpu", "cuda"):
-                options = options | {"fused": True}
-        if "weight_decay" in signature(optimizer).parameters:
-            options = options | {"weight_decay": self.weight_decay}
-        net = MapNet(
+        optimizer, options = self._optimizer(device)
+        net = self._net_type(
             module,
             criterion=self._make_criterion(),
             optimizer=optimizer,
@@ -337,10 +346,34 @@ class NetEstimator(CallbackSupport, BaseEstimator):
             output_shape=output_shape,
             precision=self.precision_,
             max_grad_norm=self.max_grad_norm,
+            compiled_for=self._name if self.compile else None,
         )
         net.initialize()
         net.callbacks_ = []
         return net
+
+    def _optimizer(self, device):
+        """Class of the optimizer, and its options but the learning rate."""
+        optimizer, options = self.optimizer, {}
+        if isinstance(optimizer, str):
+            optimizer, options = OPTIMIZERS[optimizer]
+            if device.type in ("cpu", "cuda"):
+                options = options | {"fused": True}
+        if "weight_decay" in signature(optimizer).parameters:
+            options = options | {"weight_decay": self.weight_decay}
+        return optimizer, options
+
+    def _schedules(self, optimizer, n_epochs, n_batches):
+        """Schedules of an optimizer, those of batches and those of epochs."""
+        return make_schedules(
+            self.schedule,
+            optimizer,
+            lr=self.lr,
+            momentum=isinstance(self.optimizer, str),
+            n_steps=n_epochs * n_batches,
+            n_warmup=None if self.warmup_epochs is None else self.warmup_epochs * n_batches,
+            patience=self.patience,
+        )
 
     def _set_callbacks(self):
         """Callbacks of this run: ours, and copies of the user's."""
@@ -358,7 +391,7 @@ class NetEstimator(CallbackSupport, BaseEstimator):
         spec, map_shape, _ = self._architecture
         X = as_numpy(check_maps(self, X, reset=False, dim=getattr(spec, "dim", None)))
         device = torch.device(self.net_.device)
-        data = MapDataset(X, map_shape, device=device, owner=self._name)
+        data = MapDataset(X, map_shape, device=device, owner=self._name, streaming=self.streaming)
         with thread_count(self.n_threads), computing_in("float32", device):
             outputs = self.net_.outputs(data, symmetric_views(self, map_shape)).numpy()
         if not np.isfinite(outputs).all():

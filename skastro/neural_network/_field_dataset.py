@@ -1,15 +1,15 @@
 """Windows of boxes, and the same windows of their targets, a batch at a time."""
 
+import copy
+
 import numpy as np
 import torch
 
-from ..maps import LazyMaps
-from ..utils import check_finite
-from ._batches import MapDataset, share_memory
+from ._batches import MapDataset
 from ._torch import derive_seed
+from ._transfer import as_stored, claim, taken, to_device
 from ._windows import cut, turned_offset
 
-_INPUTS = {"maps": "X", "y": "y"}
 _ROUNDING = 1e-5
 
 
@@ -39,6 +39,8 @@ class FieldDataset(MapDataset):
         As for `MapDataset`.
     """
 
+    _inputs = {"maps": "X", "y": "y"}
+
     def __init__(
         self,
         X,
@@ -53,7 +55,7 @@ class FieldDataset(MapDataset):
     ):
         super().__init__(X, map_shape, **options)
         self.samples = self.rows
-        self.y = y if isinstance(y, LazyMaps) else share_memory(y)
+        self.y = as_stored(y)
         self.windows = windows
         self.target_range = target_range
         self.target_scaler = target_scaler
@@ -62,21 +64,41 @@ class FieldDataset(MapDataset):
         self._grid = windows.grid(map_shape[1:]) if n_patches is None else None
         self._per_sample = len(self._grid) if n_patches is None else n_patches
         self.rows = torch.arange(len(self.samples) * self._per_sample)
-        self._held = {}
 
-    def start_epoch(self):
+    @property
+    def item_bytes(self):
+        """Bytes of lazy fields that are held for an item."""
+        return -(-super().item_bytes // self._per_sample)
+
+    def samples_of(self, rows):
+        """Numbers of the samples of a batch.
+
+        Parameters
+        ----------
+        rows : torch.Tensor of int
+            Numbers of windows.
+
+        Returns
+        -------
+        ndarray of int
+            The sample of each window.
+        """
+        return self.samples.numpy()[rows.numpy() // self._per_sample]
+
+    def start_epoch(self, n_at_once=1):
         """Draw the random numbers of the epoch.
+
+        Parameters
+        ----------
+        n_at_once : int, default=1
+            Windows that are read, and shuffled, at once where blocks are shuffled.
 
         Returns
         -------
         torch.Tensor of int
             Windows in random order, those of a sample one after the other.
         """
-        for name in ("maps", "y"):
-            fields = getattr(self, name)
-            if isinstance(fields, LazyMaps):
-                setattr(self, name, fields.realization(self.epoch))
-        self._held = {}
+        self._next_realization()
         spatial, n_samples = self.map_shape[1:], len(self.maps)
         n_windows = n_samples * self._per_sample
         shift = self.augmentation is not None and self.augmentation.shift
@@ -88,17 +110,71 @@ class FieldDataset(MapDataset):
             whole = self._core == self._window == spatial
             self._draws[:, 1:] *= whole
             self._starts *= not whole
-        rng = np.random.default_rng(derive_seed(self.seed, 0, self.epoch))
-        order = rng.permutation(len(self.samples))[:, None] * self._per_sample
+        order = self._shuffled(self.samples, max(1, n_at_once // self._per_sample))
+        order = order[:, None] * self._per_sample
         return torch.from_numpy((order + np.arange(self._per_sample)).ravel())
 
-    def batch(self, rows):
+    def load(self, rows, fields, held):
+        """Read the windows of a batch from lazy fields, see `MapDataset.load`.
+
+        Parameters
+        ----------
+        rows : torch.Tensor of int
+            Numbers of windows.
+        fields : dict of str to LazyMaps
+            Where the samples are read from, by the names of `lazy_fields`.
+        held : dict
+            The last sample of the batch before; its windows may go on in this one.
+
+        Returns
+        -------
+        dict of str to ndarray or torch.Tensor
+            Windows, by the same names.
+        """
+        samples, begin = self.samples_of(rows), self._places(rows)[0]
+        last, before = int(samples[-1]), dict(held)
+        held.clear()
+        loaded = {}
+        for name, field in fields.items():
+            found = {i: boxes[name] for i, boxes in before.items() if i in samples}
+            new = np.setdiff1d(samples, list(found))
+            if len(new):
+                found |= zip(new.tolist(), self._read(name, field, new), strict=True)
+            loaded[name] = self._cut(name, found, samples, begin)
+            if name == "y" and self.target_range is not None:
+                check_range(loaded[name].min(), loaded[name].max(), self.target_range, self.owner)
+            if self._per_sample > 1:
+                held.setdefault(last, {})[name] = copy.deepcopy(found[last])
+        return loaded
+
+    def _places(self, rows):
+        """Where windows begin, where their cores do in them, and how they are turned."""
+        rows = rows.numpy()
+        samples, number = self.samples.numpy()[rows // self._per_sample], rows % self._per_sample
+        if self._grid is None:
+            places = samples * self._per_sample + number
+            starts, draws = self._starts[places], self._draws
+            draws = None if draws is None else draws[places]
+        else:
+            starts, draws = self._grid[number], None
+        return *self.windows.place(starts, self.map_shape[1:]), draws
+
+    def _cut(self, name, fields, samples, begin):
+        """Windows of maps or targets, arrays or tensors by the numbers of samples."""
+        shape = self.map_shape if name == "maps" else self._target_shape
+        places = zip(samples.tolist(), begin.tolist(), strict=True)
+        windows = [cut(fields[i].reshape(shape), at, self._window) for i, at in places]
+        return (torch if isinstance(windows[0], torch.Tensor) else np).stack(windows)
+
+    def batch(self, rows, loaded=None):
         """Read some windows.
 
         Parameters
         ----------
         rows : torch.Tensor of int
             Numbers of windows.
+        loaded : dict, default=None
+            What `load` returned for them; None reads it now.
 
         Returns
         -------
@@ -108,20 +184,17 @@ class FieldDataset(MapDataset):
             Windows of the targets ``(n, n_targets, *core)``, first cells of the cores in the
             windows ``(n, n_axes)``, and weights where there are any.
         """
-        rows = rows.numpy()
-        samples, number = self.samples.numpy()[rows // self._per_sample], rows % self._per_sample
-        if self._grid is None:
-            places = samples * self._per_sample + number
-            starts, draws = self._starts[places], self._draws
-            draws = None if draws is None else draws[places]
-        else:
-            starts, draws = self._grid[number], None
-        begin, offset = self.windows.place(starts, self.map_shape[1:])
-        maps = self._cut("maps", self.map_shape, samples, begin).to(self.device)
-        y = self._cut("y", self._target_shape, samples, begin)
-        if self.target_range is not None and isinstance(self.y, LazyMaps):
-            check_range(*y.aminmax(), self.target_range, self.owner)
-        y = y.to(self.device)
+        loaded = self.load(rows, self.lazy_fields, {}) if loaded is None else loaded
+        samples, (begin, offset, draws) = self.samples_of(rows), self._places(rows)
+        maps, y = (
+            to_device(
+                claim(loaded[name])
+                if name in loaded
+                else self._cut(name, getattr(self, name), samples, begin),
+                self.device,
+            )
+            for name in self._inputs
+        )
         if draws is not None:
             maps = self.augmentation.apply(maps, draws)
             y = self.augmentation.apply(y, draws, turn_vectors=False)
@@ -131,29 +204,8 @@ class FieldDataset(MapDataset):
             y = self.target_scaler._apply(y)
         target = y, torch.from_numpy(offset)
         if self.weight is not None:
-            target += (self.weight[samples].to(self.device),)
+            target += (taken(self.weight, torch.from_numpy(samples)).to(self.device),)
         return maps, target
-
-    def _cut(self, name, shape, samples, begin):
-        """Windows of maps or targets."""
-        fields = getattr(self, name)
-        if isinstance(fields, LazyMaps):
-            fields = self._read(name, samples, len(shape) - 1)
-        windows = zip(samples.tolist(), begin.tolist(), strict=True)
-        return torch.stack([cut(fields[i].reshape(shape), at, self._window) for i, at in windows])
-
-    def _read(self, name, samples, dim):
-        """Samples of lazy fields by their numbers; the last one is held for the next batch."""
-        fields = {i: field for i, field in self._held.pop(name, {}).items() if i in samples}
-        rows = np.setdiff1d(samples, list(fields))
-        if len(rows):
-            found = np.asarray(getattr(self, name)[rows])
-            check_finite(found, self.owner, dim=dim, samples=rows, input_name=_INPUTS[name])
-            fields |= zip(rows.tolist(), torch.from_numpy(found), strict=True)
-        if self._per_sample > 1:
-            last = int(samples[-1])
-            self._held[name] = {last: fields[last].clone()}
-        return fields
 
 
 def check_range(least, most, target_range, owner):

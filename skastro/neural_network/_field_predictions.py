@@ -11,7 +11,7 @@ import torch
 from ..exceptions import DivergenceError
 from ..maps import LazyMaps
 from ..utils import check_finite
-from ._batches import share_memory
+from ._shared_memory import share_memory
 from ._symmetry_group import inverse_elements
 from ._windows import cut
 

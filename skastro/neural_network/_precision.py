@@ -73,24 +73,45 @@ def computing_in(precision, device):
         return
     with _LOCK:
         if not _BORROWERS:
-            _FOUND.extend(_switches())
+            _FOUND.extend(_read())
         _BORROWERS.append(precision)
-        _switch(precision != "float32", precision != "float32")
+        _switch(precision != "float32")
     try:
         yield
     finally:
         with _LOCK:
             _BORROWERS.remove(precision)
             if not _BORROWERS:
-                _switch(*_FOUND)
+                _write(_FOUND)
                 _FOUND.clear()
 
 
 def _switches():
-    """Whether TensorFloat-32 is allowed in products and in convolutions."""
-    return torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    """Objects of torch and the names of their switches; newer versions have two for each thing."""
+    products, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    newer = [products] + [getattr(cudnn, kind) for kind in ("conv", "rnn") if hasattr(cudnn, kind)]
+    older = [(products, "allow_tf32"), (cudnn, "allow_tf32")]
+    return older + [(part, "fp32_precision") for part in newer if hasattr(part, "fp32_precision")]
 
 
-def _switch(products, convolutions):
-    torch.backends.cuda.matmul.allow_tf32 = products
-    torch.backends.cudnn.allow_tf32 = convolutions
+def _read():
+    """Values of the switches; None where torch does not tell, as the other one was used."""
+    values = []
+    for part, name in _switches():
+        try:
+            values.append(getattr(part, name))
+        except RuntimeError:
+            values.append(None)
+    return values
+
+
+def _write(values):
+    for (part, name), value in zip(_switches(), values, strict=True):
+        if value is not None:
+            setattr(part, name, value)
+
+
+def _switch(tf32):
+    """Allow TensorFloat-32 in products and in convolutions, or forbid it."""
+    word = "tf32" if tf32 else "ieee"
+    _write([word if name == "fp32_precision" else tf32 for _, name in _switches()])

@@ -171,7 +171,7 @@ class Run:
         weights = net.module_.state_dict()
         state = {
             "seed": net.seed,
-            "history": [_plain(epoch) for epoch in history],
+            "history": [plain_epoch(epoch) for epoch in history],
             "partial": partial,
             "stopped": self.stopped,
             "best_loss": float(self._best_loss),
@@ -254,7 +254,7 @@ class Run:
             self.file.save(self.state() | {"final_weights": self.net.module_.state_dict()})
 
 
-def _plain(epoch):
+def plain_epoch(epoch):
     """Records of an epoch, those of batches left out; what a callback put there as text."""
     return {
         key: value if isinstance(value, (bool, int, float, str, np.generic)) else repr(value)

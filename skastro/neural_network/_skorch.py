@@ -14,6 +14,7 @@ from skorch.callbacks import (
     TrainEndCheckpoint,
 )
 
+from ._compiled import CompiledForward
 from ._torch import generator_states, restore_generators, seed_epoch
 
 OPTIMIZERS = {
@@ -47,6 +48,9 @@ class MapNet(NeuralNet):
         Whether training is in automatic mixed precision, which "bfloat16" is.
     max_grad_norm : float, default=None
         Greatest norm of the gradient.
+    compiled_for : str, default=None
+        Estimator whose training runs through ``torch.compile``, named in errors; None compiles
+        nothing. What is not training never does.
     **kwargs
         As for ``skorch.NeuralNet``.
 
@@ -70,6 +74,7 @@ class MapNet(NeuralNet):
         output_shape=None,
         precision="float32",
         max_grad_norm=None,
+        compiled_for=None,
         **kwargs,
     ):
         super().__init__(*args, **kwargs)
@@ -77,6 +82,7 @@ class MapNet(NeuralNet):
         self.output_shape = output_shape
         self.precision = precision
         self.max_grad_norm = max_grad_norm
+        self.compiled_for = compiled_for
         self.schedules_ = []
         self.partial_ = None
         self.after_batch_ = None
@@ -100,6 +106,7 @@ class MapNet(NeuralNet):
     def initialize_module(self):
         """Store the weights in the order that suits the module."""
         super().initialize_module()
+        self._compiled = None
         self.memory_format_ = fast_memory_format(self.module_)
         if self.memory_format_ is not None:
             self.module_.to(memory_format=self.memory_format_)
@@ -114,15 +121,20 @@ class MapNet(NeuralNet):
 
     def infer(self, x, **fit_params):
         """Put a batch through the module, and check the shape of what it returns."""
-        return self.put_through(self.module_, x, self.output_shape, **fit_params)
+        part = self.module_
+        if self.compiled_for is not None and part.training:
+            if self._compiled is None:
+                self._compiled = CompiledForward(part, self.compiled_for)
+            part = self._compiled
+        return self.put_through(part, x, self.output_shape, **fit_params)
 
     def put_through(self, part, x, output_shape=None, fill_to=None, **fit_params):
         """Put a batch through the module or a part of it.
 
         Parameters
         ----------
-        part : torch.nn.Module
-            The module of this net, or one within it.
+        part : callable
+            The module of this net, compiled or not, or one within it.
         x : torch.Tensor of shape (n, ...)
             The batch.
         output_shape : tuple of int, default=None
@@ -191,7 +203,7 @@ class MapNet(NeuralNet):
                 self.notify("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch, **fit_params)
             losses.append(step["loss"])
-            sizes.append(len(batch[0]))
+            sizes.append(self.count_samples(batch))
             if listened:
                 self.history.record_batch(prefix + "_loss", step["loss"].item())
                 self.history.record_batch(prefix + "_batch_size", sizes[-1])
@@ -208,6 +220,10 @@ class MapNet(NeuralNet):
         if training:
             self.history.record("lr", done["lr"])
             self.partial_ = None
+
+    def count_samples(self, batch):
+        """Samples in a batch."""
+        return len(batch[0])
 
     def _enter_epoch(self):
         """What was done of the epoch, to be added to."""

@@ -12,7 +12,7 @@ from skorch.callbacks import Callback
 
 from skastro.maps import MapTransformer, open_maps
 from skastro.nets import ConvNet
-from skastro.neural_network import CNNClassifier, CNNRegressor, Symmetries
+from skastro.neural_network import CNNClassifier, CNNRegressor, Streaming, Symmetries
 from skastro.preprocessing import FieldScaler
 
 
@@ -129,7 +129,7 @@ def test_sample_of_a_bad_cell(early_stopping, rough, options, tmp_path):
 
 
 def test_only_batches_are_read(rough, options):
-    """No more than a batch is in memory, in fit and in predict."""
+    """No more than a batch is read at once, in fit and in predict, where memory is little."""
 
     class Source:
         dtype = np.dtype("float32")
@@ -144,6 +144,7 @@ def test_only_batches_are_read(rough, options):
 
     maps = open_maps(rough.X)
     source = maps.source = Source()
+    options |= {"streaming": Streaming(memory=1)}
     model = CNNClassifier(early_stopping=True, **options).fit(maps, rough.label)
     model.predict_proba(maps)
     assert max(source.read_at_once) == 16

@@ -1,5 +1,7 @@
 """In what numbers products are computed, and what is chosen by itself."""
 
+import subprocess
+import sys
 from unittest import mock
 
 import numpy as np
@@ -78,6 +80,34 @@ def test_switches_are_put_back(precision, allowed, before):
             assert switches() == before
     finally:
         torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = found
+
+
+NEWER_SWITCHES = f"""
+import torch
+from skastro.neural_network._precision import computing_in
+
+cuda, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+def used():
+    return [part.fp32_precision for part in (cuda, cudnn.conv, cudnn.rnn)]
+
+for part in (cudnn.conv, cuda, cudnn, torch.backends):
+    for set_to in ("tf32", "ieee"):
+        part.fp32_precision = set_to
+        before = used()
+        for precision, inside in (("float32", "ieee"), ("tf32", "tf32")):
+            with computing_in(precision, torch.device("{CUDA}")):
+                assert used() == [inside] * 3, (part, set_to, precision, used())
+                assert cuda.allow_tf32 == cudnn.allow_tf32 == (inside == "tf32")
+            assert used() == before, (part, set_to, precision, used(), before)
+"""
+
+
+@pytest.mark.skipif(
+    not hasattr(torch.backends.cuda.matmul, "fp32_precision"), reason="needs the newer switches"
+)
+def test_newer_switches():
+    """Whoever has used the newer switches of torch can train, and finds them as they were."""
+    subprocess.run([sys.executable, "-c", NEWER_SWITCHES], check=True)
 
 
 @pytest.mark.parametrize("precision", ["auto", "float32", "bfloat16"])
