@@ -213,13 +213,14 @@ class Search:
 
         def error(trial):
             net = suggest(trial, args.kinds)
+            if name_of(net) in reached:  # lest it be suggested for ever
+                raise optuna.TrialPruned
             for n_epochs in self.rounds:
                 model = self.model(name, net, max_epochs=n_epochs)
                 scores = cross_val_score(
                     model, data.maps, data.counts, groups=data.groups, **self.shared
                 )
-                # A net that is suggested again is restored, which costs nothing.
-                reached[name_of(net)] = max(n_epochs, reached.get(name_of(net), 0))
+                reached[name_of(net)] = n_epochs
                 trial.report(-scores.mean(), n_epochs)
                 if n_epochs < args.epochs and trial.should_prune():
                     raise optuna.TrialPruned
@@ -354,7 +355,7 @@ def draw(path, results):
     left.margins(x=0.1)
     left.set(xlabel="epochs of the search", xlim=(0, None), ylim=(0, None))
     left.set_ylabel(r"error on other simulations [dex$^2$]")
-    left.legend(fontsize=7)
+    left.legend(fontsize=7, loc="lower right")
 
     table = results[0].tables["halving"]
     nets, epochs, errors = table[f"param_{NET}"], table["n_resources"], -table["mean_test_score"]

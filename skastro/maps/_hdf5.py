@@ -93,7 +93,8 @@ class PlainRows:
         for start, stop in pairwise(edges):
             if stop > start:
                 self._fill(memoryview(out[start:stop]).cast("B"), int(at[start]))
-        return out.astype(np.float32, copy=False)
+        with np.errstate(over="ignore"):  # infinite, as HDF5 makes it
+            return out.astype(np.float32, copy=False)
 
     def _fill(self, buffer, at):
         """Read as many bytes as a buffer takes; the system may hand them over in pieces."""

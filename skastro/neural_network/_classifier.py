@@ -78,7 +78,10 @@ class CNNClassifier(ClassifierMixin, NetEstimator):
         that torch knows, such as "cpu" or "cuda:1".
     devices : int or "all", default=None
         Processes that share each batch of one fit, on GPUs one for each; "all" takes all GPUs
-        that are there. None trains in this process.
+        that are there, or the processes that ``torchrun`` has started. None trains in this
+        process. Steps are those of one process but for rounding; dropout differs. Callbacks run
+        in the first process, those of skorch that steer the training, and those with an attribute
+        ``every_process = True``, in each.
     n_threads : int, default=None
         Threads that torch may use; None leaves them as they are set.
     streaming : Streaming, default=None

@@ -23,7 +23,7 @@ from ..exceptions import DivergenceError
 from ._distributed_job import make_job, meet, outcome, run_rank, told_of_epoch
 from ._distributed_pickle import write_job
 from ._distributed_ranks import Ranks, launched_ranks
-from ._distributed_worker import JOB, MEETING
+from ._distributed_worker import JOB
 from ._torch import weights_from_arrays
 
 _PROGRAM = (
@@ -75,11 +75,12 @@ def train_together(estimator, n_ranks, run, train, valid, state, on_epoch):
             f"whose weights are not there yet. Let the 'net' parameter build layers of known sizes."
         )
     job = make_job(estimator, train, valid, run.file, state, n_threads)
-    is_first = int(os.environ.get("RANK", 0)) == 0 or not launched
+    is_first = not launched or os.environ["RANK"] == "0"
     watch = _Watch(estimator, run, on_epoch, estimator.verbose if is_first else 0)
     watch.begin()
     if launched:
-        return _join(job, watch)
+        _join(job, watch)
+        return
     with tempfile.TemporaryDirectory(prefix="skastro-") as folder:
         write_job(job, Path(folder) / JOB)
         processes = _Processes(folder, n_ranks, estimator)
@@ -157,8 +158,8 @@ def _join(job, watch):
     ranks = Ranks(device)
     if not ranks.equal([estimator._seed]):
         raise ValueError(
-            f"{estimator._name}(random_state={estimator.random_state!r}) draws another seed in each "
-            f"process that torchrun has started. Set random_state to an int."
+            f"{estimator._name}(random_state={estimator.random_state!r}) draws another seed in "
+            f"each process that torchrun has started. Set random_state to an int."
         )
     job.state = ranks.of_first(job.state)
     try:
@@ -263,7 +264,7 @@ class _Processes:
         if code is not None and code < 0:
             how = f"was ended by {signal.Signals(-code).name}"
         return (
-            f"{self._asked}: process {rank} of {len(self._processes)}, which shared the fit, {how}, "
+            f"{self._asked}: process {rank} of {len(self._processes)}, which shared a fit, {how}, "
             f"as happens where memory runs out. The others were ended. Give fewer devices or a "
             f"smaller batch_size; with a checkpoint folder, fit goes on from what was kept."
         )

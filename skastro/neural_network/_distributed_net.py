@@ -18,13 +18,6 @@ class SharedNet(MapNet):
     Losses, gradients and the statistics of batch normalization are those of the whole batch, so
     that all processes take the same steps, those that one process alone would take. Random
     numbers of layers, such as dropout, differ from process to process and from batch to batch.
-
-    Parameters
-    ----------
-    *args
-        As for `MapNet`.
-    **kwargs
-        As for `MapNet`.
     """
 
     def share(self, ranks, has_idle_weights):

@@ -59,12 +59,10 @@ class _Pickler(cloudpickle.Pickler):
 
     def reducer_override(self, obj):
         """Stand-ins for large arrays and tensors."""
-        if type(obj) is torch.Tensor and obj.device.type == "cpu" and obj.dtype != torch.bfloat16:
-            if obj.nbytes > _SMALL and not obj.requires_grad:
+        if _is_large(obj):
+            if type(obj) is torch.Tensor:
                 return _load_tensor, (self._write(obj.numpy()),)
-        elif type(obj) in (np.ndarray, np.memmap) and not obj.dtype.hasobject:
-            if obj.nbytes > _SMALL:
-                return _load_array, (self._write(obj),)
+            return _load_array, (self._write(obj),)
         return super().reducer_override(obj)
 
     def _write(self, array):
@@ -75,6 +73,15 @@ class _Pickler(cloudpickle.Pickler):
             np.save(path, np.asarray(array))
             self._written[place] = path, array  # kept, so that its place is not given to another
         return self._written[place][0]
+
+
+def _is_large(obj):
+    """Whether something is an array or tensor that is worth a file."""
+    if type(obj) is torch.Tensor:
+        on_disk = obj.device.type == "cpu" and obj.dtype != torch.bfloat16 and not obj.requires_grad
+    else:
+        on_disk = type(obj) in (np.ndarray, np.memmap) and not obj.dtype.hasobject
+    return on_disk and obj.nbytes > _SMALL
 
 
 def _load_array(path):

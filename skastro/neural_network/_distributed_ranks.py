@@ -106,7 +106,7 @@ def device_for(n_ranks, device, owner):
             yield found
         return
     found = resolve_device(device, owner)
-    local = os.environ.get("LOCAL_RANK", 0) if launched_ranks() > 1 else 0
+    local = os.environ.get("LOCAL_RANK", "0") if launched_ranks() > 1 else "0"
     yield torch.device("cuda", int(local)) if found.type == "cuda" else found
 
 

@@ -1,6 +1,8 @@
 """Rows of HDF5 files that are read past the library, and when they may be."""
 
 import os
+import subprocess
+import sys
 import threading
 
 import h5py
@@ -8,7 +10,7 @@ import numpy as np
 import pytest
 
 from skastro.exceptions import MapSourceError
-from skastro.maps import _hdf5, open_maps
+from skastro.maps import _hdf5, open_maps, rechunk
 
 ROWS = [slice(None), slice(3, 19), [5, 6, 9, 2, 2, 21], slice(None, None, -3), [22, 4], []]
 PLAIN = {
@@ -55,6 +57,12 @@ def test_values(tmp_path, values, reads, layout, dtype):
     for rows in ROWS:
         np.testing.assert_array_equal(np.asarray(maps[rows]), stored[rows].astype(np.float32))
     assert len(reads) >= len(ROWS) - 1
+
+
+def test_numbers_beyond_float32_are_infinite(tmp_path, reads):
+    maps = store(tmp_path / "maps.h5", np.array([[1e300, -1e300, 2.0]]))
+    np.testing.assert_array_equal(np.asarray(maps), [[np.inf, -np.inf, 2]])
+    assert len(reads) == 1
 
 
 @pytest.mark.parametrize("layout", NOT_PLAIN)
@@ -165,8 +173,6 @@ def test_filter_that_nobody_has(tmp_path, values):
 
 def test_missing_plugin_names_the_extra(tmp_path, monkeypatch):
     """The filter is there only if its plugin is, which is made out to be missing."""
-    import sys
-
     maps = store(tmp_path / "maps.h5", np.ones((3, 4)), {"compression": "gzip"})
     monkeypatch.setitem(sys.modules, "hdf5plugin", None)
     monkeypatch.setattr(h5py.h5z, "filter_avail", lambda number: False)
@@ -176,11 +182,6 @@ def test_missing_plugin_names_the_extra(tmp_path, monkeypatch):
 
 def test_plugin_is_loaded_when_it_is_needed(tmp_path):
     """A process that has not imported the plugins reads what they compressed."""
-    import subprocess
-    import sys
-
-    from skastro.maps import rechunk
-
     pytest.importorskip("hdf5plugin")
     rechunk(np.full((3, 40, 50), 2.0), tmp_path / "maps.h5", compression="blosc")
     code = (

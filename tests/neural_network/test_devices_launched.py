@@ -32,7 +32,7 @@ def watching_callbacks(folder):
         def on_epoch_end(self, net, **kwargs):
             """Count."""
             self.n_epochs_ += 1
-            print("epoch", len(net.history))
+            sys.stdout.write(f"epoch {len(net.history)}\n")
 
     class Fail(Callback):
         """Ends the second process, or raises an error in the first one."""
@@ -170,7 +170,7 @@ def tell():
 
 X = np.random.default_rng(0).normal(size=(40, 8, 9))
 options = {"max_epochs": 10**6, "schedule": None, "devices": 2, "n_threads": 1}
-CNNRegressor(ConvNet(1, 2), callbacks=[tell], **options).fit(X, X.std((1, 2)))
+CNNRegressor(ConvNet(1, 2), callbacks=[tell()], **options).fit(X, X.std((1, 2)))
 """
 
 

@@ -112,7 +112,7 @@ def shared(tmp_path_factory):
     (folder / "fits.py").write_text(PROGRAM)
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command = [*launcher, "--nproc-per-node=2", str(folder / "fits.py"), __file__, str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=280)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stderr
     return [pickle.loads((folder / f"{rank}.pkl").read_bytes()) for rank in range(2)]
 
@@ -176,7 +176,7 @@ def test_counted_gpus():
     assert count_devices(1, "cuda:1", "Net") == count_devices(None, "auto", "Net") == 1
     with pytest.raises(ValueError, match="'devices' parameter of Net is 3, but torch finds 2 CUDA"):
         count_devices(3, "auto", "Net")
-    with pytest.raises(ValueError, match="device='cuda:1' names a single one. Set device='auto'"):
+    with pytest.raises(ValueError, match=r"device='cuda:1' names a single one. Set device='auto'"):
         count_devices(2, "cuda:1", "Net")
     with pytest.raises(ValueError, match="several devices of type 'meta' cannot share a fit"):
         count_devices(2, "meta", "Net")
