@@ -2,7 +2,6 @@
 
 import warnings
 from contextlib import suppress
-from inspect import signature
 from numbers import Integral, Real
 from os import PathLike
 
@@ -11,7 +10,6 @@ import torch
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted
-from skorch.callbacks import PrintLog
 from skorch.helper import predefined_split
 from skorch.history import History
 
@@ -23,28 +21,22 @@ from ..nets import ConvNet
 from ..utils import as_numpy, check_groups, fingerprint, map_layout
 from ..utils._params import HasMethods, Interval, Options, StrOptions
 from ._batches import Batches, MapDataset
-from ._callbacks import describe_callback, own_callback
+from ._callbacks import describe_callback
 from ._checkpoint import CheckpointFile
 from ._distributed import train_together
 from ._distributed_ranks import count_devices, device_for
-from ._losses import SampleLoss
+from ._parts import NetParts
 from ._precision import computing_in, resolve_precision
-from ._progress import CallbackSupport, EpochProgress, fit_task
-from ._run import Run
-from ._schedules import OF_FIXED_LENGTH, SCHEDULES, make_schedules
-from ._skorch import OPTIMIZERS, MapNet
+from ._progress import CallbackSupport, fit_task
+from ._schedules import OF_FIXED_LENGTH, SCHEDULES
+from ._skorch import OPTIMIZERS
 from ._split import split_rows, warn_of_repeats
 from ._streaming import Streaming, warn_of_chunks
 from ._symmetries import Symmetries
 from ._torch import (
-    build_module,
-    derive_seed,
     draw_seed,
     own_generator,
-    resolve_device,
     thread_count,
-    weights_from_arrays,
-    weights_to_arrays,
 )
 from ._transfer import resident
 from ._views import check_symmetries, symmetric_views
@@ -52,7 +44,7 @@ from ._views import check_symmetries, symmetric_views
 _RECORDED = ("epoch", "train_loss", "valid_loss", "lr", "dur")
 
 
-class NetEstimator(CallbackSupport, BaseEstimator):
+class NetEstimator(NetParts, CallbackSupport, BaseEstimator):
     """Base class of what is trained as a net: builds, trains and runs it."""
 
     _losses = {}
@@ -61,7 +53,6 @@ class NetEstimator(CallbackSupport, BaseEstimator):
     _diverged = False
     _waits_in = None  # where it is put, made and untrained, to be trained with others
     _items_per_sample = 1
-    _net_type = MapNet
     _min_samples = 2
     # Parameters that do not change what is trained.
     _not_in_fingerprint = {
@@ -224,23 +215,6 @@ class NetEstimator(CallbackSupport, BaseEstimator):
                 f"give another folder as checkpoint."
             ) from error
 
-    def _make_run(self, n_batches, file):
-        """The run over the epochs that are left, with its schedules."""
-        net, n_epochs = self.net_, self.max_epochs - len(self.net_.history)
-        net.schedules_, of_epochs = self._schedules(net.optimizer_, n_epochs, n_batches)
-        return Run(
-            net,
-            self.max_epochs,
-            patience=self.patience if self.early_stopping else None,
-            of_epochs=of_epochs,
-            file=file,
-            interval=self.checkpoint_interval,
-            resumable=self.schedule not in OF_FIXED_LENGTH,
-            advice=f"Lower lr={self.lr}, set max_grad_norm, scale the maps (FieldScaler) and the "
-            f"targets, or choose another optimizer than {self.optimizer!r} or another loss.",
-            owner=self._name,
-        )
-
     def _checkpoint_file(self, X, y, sample_weight, groups, history):
         """The file of this fit, found by its data, parameters and where it starts from."""
         if self.checkpoint is None:
@@ -302,14 +276,6 @@ class NetEstimator(CallbackSupport, BaseEstimator):
         """Targets as `_dataset` takes them; what is learned of them is learned of rows `train`."""
         return torch.from_numpy(y)
 
-    def _finish_module(self, module):
-        """The module with what is to be done to its outputs."""
-        return module
-
-    def _make_criterion(self):
-        """What compares outputs of the net and targets."""
-        return SampleLoss(self._losses[self.loss] if isinstance(self.loss, str) else self.loss)
-
     def _split(self, rows, groups):
         """Rows for training and for validation, whole groups where there are groups."""
         train, valid, n_units = split_rows(rows, groups, self.validation_fraction, self._seed)
@@ -321,69 +287,6 @@ class NetEstimator(CallbackSupport, BaseEstimator):
                 f"early_stopping=False."
             )
         return train, valid
-
-    def _make_net(self, device, module=None):
-        """The skorch net around a module; by default a new one, its weights drawn from the seed."""
-        spec, map_shape, output_shape = self._architecture
-        if module is None:
-            module = build_module(spec, map_shape, output_shape[0], derive_seed(self._seed, 4))
-            module = self._finish_module(module)
-        optimizer, options = self._optimizer(device)
-        net = self._net_type(
-            module,
-            criterion=self._make_criterion(),
-            optimizer=optimizer,
-            lr=self.lr,
-            **{f"optimizer__{key}": value for key, value in options.items()},
-            batch_size=self._batch_size,
-            iterator_train=Batches,
-            iterator_train__shuffle=True,
-            iterator_valid=Batches,
-            train_split=None,
-            device=device,
-            verbose=0,
-            seed=self._seed,
-            output_shape=output_shape,
-            precision=self.precision_,
-            max_grad_norm=self.max_grad_norm,
-            compiled_for=self._name if self.compile else None,
-        )
-        net.initialize()
-        net.callbacks_ = []
-        return net
-
-    def _optimizer(self, device):
-        """Class of the optimizer, and its options but the learning rate."""
-        optimizer, options = self.optimizer, {}
-        if isinstance(optimizer, str):
-            optimizer, options = OPTIMIZERS[optimizer]
-            if device.type in ("cpu", "cuda"):
-                options = options | {"fused": True}
-        if "weight_decay" in signature(optimizer).parameters:
-            options = options | {"weight_decay": self.weight_decay}
-        return optimizer, options
-
-    def _schedules(self, optimizer, n_epochs, n_batches):
-        """Schedules of an optimizer, those of batches and those of epochs."""
-        return make_schedules(
-            self.schedule,
-            optimizer,
-            lr=self.lr,
-            momentum=isinstance(self.optimizer, str),
-            n_steps=n_epochs * n_batches,
-            n_warmup=None if self.warmup_epochs is None else self.warmup_epochs * n_batches,
-            patience=self.patience,
-        )
-
-    def _set_callbacks(self):
-        """Callbacks of this run: ours, and copies of the user's."""
-        callbacks = [EpochProgress(self._name, self.max_epochs)] if self.verbose == 1 else []
-        callbacks += [own_callback(callback) for callback in self.callbacks or ()]
-        if self.verbose == 2:
-            callbacks.append(PrintLog())
-        self.net_.callbacks = callbacks
-        self.net_.verbose = int(self.verbose == 2)
-        self.net_.initialize_callbacks()
 
     def _forward(self, X):
         """Outputs for each symmetric view of the maps, ``(n_views, n_samples, n_outputs)``."""
@@ -403,31 +306,6 @@ class NetEstimator(CallbackSupport, BaseEstimator):
 
     def __sklearn_is_fitted__(self):
         return bool(getattr(self, "history_", ())) and not self._diverged
-
-    def __getstate__(self):
-        state = super().__getstate__().copy()
-        net = state.pop("net_", None)
-        if net is not None:
-            state["_weights"] = weights_to_arrays(net.module_)
-            state["_skastro_version"] = skastro.__version__
-        return state
-
-    def __setstate__(self, state):
-        state = dict(state)
-        weights = state.pop("_weights", None)
-        state.pop("_skastro_version", None)
-        super().__setstate__(state)
-        if weights is not None:
-            self.net_ = self._make_net(self._device_at_hand())
-            weights_from_arrays(self.net_.module_, weights)
-            self.net_.history = History({**epoch, "batches": []} for epoch in self.history_)
-
-    def _device_at_hand(self):
-        """The device that was asked for, or the processor where a loaded model does not find it."""
-        try:
-            return resolve_device(self.device, self._name)
-        except ValueError:
-            return torch.device("cpu")
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
