@@ -355,7 +355,7 @@ def draw(path, results):
     left.margins(x=0.1)
     left.set(xlabel="epochs of the search", xlim=(0, None), ylim=(0, None))
     left.set_ylabel(r"error on other simulations [dex$^2$]")
-    left.legend(fontsize=7, loc="lower right")
+    left.legend(fontsize=6.5, loc="lower center", ncols=2)
 
     table = results[0].tables["halving"]
     nets, epochs, errors = table[f"param_{NET}"], table["n_resources"], -table["mean_test_score"]

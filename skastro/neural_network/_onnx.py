@@ -4,6 +4,7 @@ import json
 import logging
 import warnings
 from contextlib import contextmanager
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -51,7 +52,8 @@ def export_onnx(estimator, path, *, sample_shape=None, metadata=None, check=None
         Maps for which the file, run by the package onnxruntime, is compared to the estimator. None
         checks that the file is valid ONNX.
     tolerance : float, default=1e-4
-        Greatest difference that passes, over the greatest absolute value of an output.
+        Greatest difference that passes, over the greatest absolute value of an output; of each
+        target by itself where there are several.
 
     Returns
     -------
@@ -65,10 +67,11 @@ def export_onnx(estimator, path, *, sample_shape=None, metadata=None, check=None
     TypeError
         If the estimator, or a step of the pipeline, is of another kind.
     MapShapeError
-        If samples of `sample_shape` are not for the estimator.
+        If samples of `sample_shape` are not for the estimator, or maps of `check` have another
+        shape.
     ValueError
-        If a step or the net cannot be exported, tiles are asked for, or the check fails; then
-        no file is written.
+        If a parameter is not as above, a step or the net cannot be exported, tiles are asked for,
+        or the check fails; then no file is written.
     OSError
         If the file cannot be written.
 
@@ -106,8 +109,9 @@ def export_onnx(estimator, path, *, sample_shape=None, metadata=None, check=None
     steps, model = _parts(estimator)
     words = _check_metadata(metadata)
     first = steps[0] if steps else model
-    shape = getattr(first, "sample_shape_", ()) if sample_shape is None else tuple(sample_shape)
+    shape = _check_shape(getattr(first, "sample_shape_", ()), sample_shape)
     chain, names = _chain(steps, model, shape)
+    maps = None if check is None else _check_maps(check, shape)
     made = _export(chain, shape, names)
     proto = made.model_proto
     sizes = _name_axes(proto)
@@ -123,8 +127,8 @@ def export_onnx(estimator, path, *, sample_shape=None, metadata=None, check=None
     onnx.helper.set_model_props(proto, words | about)
     onnx.checker.check_model(proto)
     content = proto.SerializeToString()
-    if check is not None:
-        _compare(content, estimator, model, check, tolerance)
+    if maps is not None:
+        _compare(content, estimator, model, maps, tolerance)
     with replacing(path) as file:
         file.write(content)
     return path
@@ -156,6 +160,25 @@ def _flat(estimator):
         return [estimator]
     steps = [step for _, step in estimator.steps if step not in (None, "passthrough")]
     return [part for step in steps for part in _flat(step)]
+
+
+def _check_shape(fitted, sample_shape):
+    """Shape of a sample that the file takes."""
+    if sample_shape is None:
+        return fitted
+    sizes = sample_shape if isinstance(sample_shape, list | tuple) else [0]
+    if not all(isinstance(size, Integral) and size > 0 for size in sizes):
+        raise ValueError(message(_OWNER, "sample_shape", "None or a tuple of sizes", sample_shape))
+    return tuple(map(int, sizes))
+
+
+def _check_maps(check, shape):
+    """Maps for which the file and the estimator are compared."""
+    maps = np.asarray(check, dtype=np.float32)
+    if maps.shape[1:] != shape or not len(maps):
+        allowed = f"maps of shape (n_samples, {', '.join(map(str, shape))}), at least one"
+        raise MapShapeError(message(_OWNER, "check", allowed, maps.shape))
+    return maps
 
 
 def _check_metadata(metadata):
@@ -266,19 +289,22 @@ def _name_axes(proto):
     return sizes
 
 
-def _compare(content, estimator, model, check, tolerance):
+def _compare(content, estimator, model, maps, tolerance):
     """Raise unless the file and the estimator predict the same."""
     (runtime,) = _import("onnxruntime")
     session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    maps = np.asarray(check, dtype=np.float32)
     found = session.run(None, {"maps": maps})
     if isinstance(model, CNNClassifier):
         wanted = [estimator.predict_proba(maps)]
     else:
         wanted = estimator.predict(maps, **({"return_std": True} if len(found) == 2 else {}))
         wanted = wanted if isinstance(wanted, tuple) else [wanted]
+    of_targets = not (isinstance(model, CNNClassifier) or model._single_target)
     for output, one, other in zip(session.get_outputs(), found, wanted, strict=True):
-        difference = np.abs(one - other).max() / (np.abs(other).max() or 1.0)
+        axes = tuple(axis for axis in range(one.ndim) if axis != 1 or not of_targets)
+        greatest = np.abs(other).max(axes)
+        differences = np.abs(one - other).max(axes) / np.where(greatest > 0, greatest, 1.0)
+        difference = np.max(differences)
         if not difference <= tolerance:
             raise ValueError(
                 f"{_OWNER}: {output.name!r} of the file and the predictions of "

@@ -3,6 +3,7 @@
 import math
 import os
 from contextlib import contextmanager
+from itertools import permutations
 from numbers import Integral
 
 import h5py
@@ -79,7 +80,8 @@ def predict_to_file(
     FileExistsError
         If there is another kind of file.
     ValueError
-        If the file is by another estimator or of other maps, or outputs have no names.
+        If the file is by another estimator or of other maps, or holds the maps, outputs have no
+        names, or there is not one prediction for each sample.
     OSError
         If the file cannot be written, as where the disk is full. What is there is kept.
     MapSourceError
@@ -124,6 +126,10 @@ def predict_to_file(
     if not isinstance(memory, Integral) or memory < 1:
         raise ValueError(message(_OWNER, "memory", "an integer of at least 1", memory))
     X = _open(X)
+    if _is_file(getattr(X, "source", None), path):
+        raise ValueError(
+            f"{_OWNER} cannot write to {path}, which holds the maps. Give another path."
+        )
     n_samples = len(X)
     if not n_samples:
         raise ValueError(f"{_OWNER} needs at least one sample; got X of shape {tuple(X.shape)}.")
@@ -140,6 +146,11 @@ def predict_to_file(
             raise ValueError(
                 f"The 'dataset' parameter of {_OWNER} must hold {len(first)} names, one for each "
                 f"output of {type(estimator).__name__}.{method}. Got {dataset!r} instead."
+            )
+        if any(one.shape[:1] != (1,) for one in first):
+            raise ValueError(
+                f"{_OWNER} needs a prediction for each sample; {type(estimator).__name__}.{method} "
+                f"makes arrays of shape {', '.join(str(one.shape) for one in first)} of one sample."
             )
         arrays = {
             name: (one.shape[1:], _dtype(one, estimator, method))
@@ -163,22 +174,37 @@ def _open(X):
     return X if hasattr(X, "shape") else np.asarray(X)
 
 
+def _is_file(source, path):
+    """Whether maps are read from a file, also where they are put together from several."""
+    members = getattr(source, "members", ())
+    if any(_is_file(member.source, path) for member in members):
+        return True
+    found = getattr(source, "path", None)
+    return found is not None and path.exists() and found.exists() and path.samefile(found)
+
+
 def _check_names(dataset, params):
     """Names of the datasets."""
     if isinstance(dataset, str):
         names = [dataset, f"{dataset}_std"] if params.get("return_std") else [dataset]
     else:
         names = list(dataset) if isinstance(dataset, list | tuple) else []
-    distinct = len(set(map(str, names))) == len(names)
-    if not names or not distinct or not all(isinstance(n, str) and n.strip("/.") for n in names):
-        allowed = "a name, or a list of different names"
+    are_words = all(isinstance(name, str) and name.strip("/.") for name in names)
+    if not names or not are_words or not _are_apart(names):
+        allowed = "a name, or a list of names, none of which is another or a group of another"
         raise ValueError(message(_OWNER, "dataset", allowed, dataset))
-    if "n_predicted" in names:
+    if not _are_apart([*names, "n_predicted"]):
         raise ValueError(
             f"The 'dataset' parameter of {_OWNER} must not be 'n_predicted', under which the "
             f"number of predictions is stored. Give another name."
         )
     return names
+
+
+def _are_apart(names):
+    """Whether all datasets of these names can be in one file."""
+    places = [name.strip("/") + "/" for name in names]
+    return not any(one.startswith(other) for one, other in permutations(places, 2))
 
 
 def _cut(params, n_samples, start, stop):

@@ -163,15 +163,15 @@ class PredictionFile:
             If they cannot be written. What was written before is kept.
         """
         names = [name for name in self._places if name != _COUNT]
-        n_new = len(arrays[0])
+        n_new = min(self.rows_at_once, self.n_samples - self.n_done)
         with self._explained(), open(self.path, "r+b", buffering=0) as raw:
             for name, array in zip(names, arrays, strict=True):
                 offset, shape, dtype = self._places[name]
                 if array.shape != (n_new, *shape[1:]) or array.dtype.itemsize != dtype.itemsize:
                     raise ValueError(
-                        f"{_OWNER}: predictions of the samples from {self.n_done} on are of shape "
-                        f"{array.shape} and {array.dtype}; those of the first one are of shape "
-                        f"{shape[1:]} and {dtype}."
+                        f"{_OWNER}: predictions of the {n_new} samples from {self.n_done} on are "
+                        f"of shape {array.shape} and {array.dtype}; those of the first sample are "
+                        f"as {(n_new, *shape[1:])} and {dtype}."
                     )
                 row_bytes = dtype.itemsize * int(np.prod(shape[1:]))
                 _write(raw, offset + self.n_done * row_bytes, np.ascontiguousarray(array))

@@ -1,15 +1,17 @@
 """Members of an ensemble that are trained as one: the same nets as alone, but for rounding."""
 
 import pickle
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
 
-from skastro.ensemble import DeepEnsembleRegressor
+from skastro.ensemble import DeepEnsembleRegressor, _batched
 from skastro.exceptions import DivergenceError
 from skastro.instrument import WhiteNoise
 from skastro.maps import open_maps
@@ -94,6 +96,35 @@ def test_pipelines(lazy):
     assert_same_members(alone, together, maps)
     assert [type(step) for step in together.estimators_[2]] == [FieldScaler, CNNRegressor]
     np.testing.assert_allclose(together.estimators_[2][0].center_, X.mean((0, 2, 3)), rtol=1e-5)
+
+
+def test_pipeline_of_a_net_alone():
+    """A pipeline may have no step but the net."""
+    alone, together = (model.fit(X, Y) for model in ensembles(make_pipeline(net())))
+    assert_same_members(alone, together)
+
+
+def test_all_members_are_on_one_leased_device(monkeypatch):
+    """The device is taken once, for the making and the training of all nets, and then given back."""
+    taken = []
+
+    @contextmanager
+    def leased(device, owner):
+        taken.append((device, owner))
+        yield torch.device("cpu:0")
+        taken.append("given back")
+
+    def train(members, owner):
+        taken.append([estimator.net_.device for estimator, _ in members])
+        train_batched(members, owner)
+
+    train_batched = _batched.train_batched
+    monkeypatch.setattr(_batched, "leased_device", leased)
+    monkeypatch.setattr(_batched, "train_batched", train)
+    _, together = ensembles(net())
+    together.fit(X, Y)
+    assert taken == [("auto", "DeepEnsembleRegressor"), ["cpu:0"] * 3, "given back"]
+    assert [member.device for member in together.estimators_] == ["auto"] * 3
 
 
 def test_noise_before_the_net():
