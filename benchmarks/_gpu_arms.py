@@ -18,7 +18,7 @@ from skastro.nets import AlexNet, ConvNet, UNet
 from skastro.neural_network import CNNClassifier, CNNRegressor, FieldRegressor
 
 CASES = {
-    "dense": SMALL_CASES["dense128"],
+    "dense": replace(SMALL_CASES["dense128"], title="dense 2500-350-17"),
     "cnn": replace(SMALL_CASES["cnn"], batch_size=128, n_samples=8192),
     "strided": replace(SMALL_CASES["strided"], batch_size=128, n_samples=2048),
     "alexnet": Case(

@@ -1,5 +1,7 @@
 """Rows of several maps, one after the other."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from ..exceptions import MapShapeError
@@ -40,6 +42,32 @@ class ConcatenatedSource:
             The source that reads that draw.
         """
         return ConcatenatedSource([member.realization(epoch) for member in self.members])
+
+    @property
+    def held_bytes(self):
+        """Bytes that a sample takes where it is preloaded."""
+        return max(member.held_bytes for member in self.members)
+
+    def preloaded(self, rows):
+        """The same samples, some of which are held as the files of the members have them.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+            Row numbers to read, ascending.
+
+        Returns
+        -------
+        ConcatenatedSource
+            The source, from which no others can be read.
+        """
+        edges = np.searchsorted(rows, [*self.starts, self.shape[0]])
+        return ConcatenatedSource(
+            member.preloaded(rows[first:last] - start) if last > first else member
+            for member, start, (first, last) in zip(
+                self.members, self.starts, pairwise(edges), strict=True
+            )
+        )
 
     def read(self, rows):
         """Rows as a new array, see `ArraySource.read`.

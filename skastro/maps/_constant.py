@@ -28,6 +28,21 @@ class ConstantSource:
     def _identity(self):
         return self.values, self.spatial
 
+    def preloaded(self, rows):
+        """The source itself, since it is in memory.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+            Row numbers.
+
+        Returns
+        -------
+        ConstantSource
+            The same.
+        """
+        return self
+
     def read(self, rows):
         """Rows as a new array, see `ArraySource.read`.
 

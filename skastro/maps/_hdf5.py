@@ -7,6 +7,8 @@ import numpy as np
 
 from ..exceptions import MapSourceError
 
+_CONVERTED_BYTES = 1 << 22  # of numbers of another type, read at once
+
 
 def load_filters(dataset):
     """Make sure that the filters of a dataset can be undone.
@@ -86,15 +88,22 @@ class PlainRows:
         OSError
             If the file cannot be read or ends too soon.
         """
-        out = np.empty((len(rows), *self.dataset.shape[1:]), dtype=self._dtype)
+        out = np.empty((len(rows), *self.dataset.shape[1:]), dtype=np.float32)
+        at_once = max(1, _CONVERTED_BYTES // self._row_bytes)
         at = self.addresses[rows // self.per_chunk] + rows % self.per_chunk * self._row_bytes
         edges = np.flatnonzero(np.diff(at) != self._row_bytes) + 1
         edges = [0, *edges.tolist(), len(rows)]
         for start, stop in pairwise(edges):
-            if stop > start:
+            if self._dtype == out.dtype and stop > start:
                 self._fill(memoryview(out[start:stop]).cast("B"), int(at[start]))
-        with np.errstate(over="ignore"):  # infinite, as HDF5 makes it
-            return out.astype(np.float32, copy=False)
+                continue
+            for first in range(start, stop, at_once):
+                some = out[first : min(first + at_once, stop)]
+                stored = np.empty(some.shape, dtype=self._dtype)
+                self._fill(memoryview(stored).cast("B"), int(at[first]))
+                with np.errstate(over="ignore"):  # infinite, as HDF5 makes it
+                    some[...] = stored
+        return out
 
     def _fill(self, buffer, at):
         """Read as many bytes as a buffer takes; the system may hand them over in pieces."""

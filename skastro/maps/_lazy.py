@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._sources import CHUNK_BYTES, ArraySource, Hdf5Source, make_source
+from ._sources import CHUNK_BYTES, Hdf5Source, held_source, make_source
 
 
 class Step(NamedTuple):
@@ -36,28 +36,6 @@ class Step(NamedTuple):
         if self.transformer._random:
             return self.transformer._apply_random(batch, samples, epoch)
         return self.transformer._apply(batch)
-
-
-class _HeldSource:
-    """Some rows of a source, read already.
-
-    Parameters
-    ----------
-    source : object
-        The source.
-    rows : ndarray of int
-        Rows to read, ascending, each once.
-    """
-
-    def __init__(self, source, rows):
-        self.rows = rows
-        self.held = source.read(rows)
-        self.shape = source.shape
-        self.dtype = self.held.dtype
-
-    def read(self, rows):
-        """Rows of those that are held, as a new array, see `ArraySource.read`."""
-        return self.held[np.searchsorted(self.rows, rows)]
 
 
 class LazyMaps:
@@ -230,6 +208,11 @@ class LazyMaps:
         return max(*sizes, 1) * self.dtype.itemsize
 
     @property
+    def held_bytes(self):
+        """Bytes that a sample takes where it is `preloaded`, or behind the transforms."""
+        return max(self.sample_bytes, getattr(self.source, "held_bytes", 0))
+
+    @property
     def rows_per_chunk(self):
         """Rows of the source of which all are decompressed to read one; 1 where it is so."""
         return _rows_per_chunk(self.source)
@@ -246,11 +229,10 @@ class LazyMaps:
         Returns
         -------
         LazyMaps
-            Lazy maps with the same rows and transforms; maps in memory are returned as they are.
+            Lazy maps with the same rows and transforms, those of members included, which are
+            applied to each batch as without this; what is in memory already is not copied.
         """
-        if isinstance(self.source, ArraySource):
-            return self
-        source = _HeldSource(self.source, np.unique(self.rows[samples]))
+        source = held_source(self.source, np.unique(self.rows[samples]))
         return LazyMaps(source, self.rows, self.steps, self.epoch)
 
     def read_raw(self):
@@ -305,6 +287,8 @@ class LazyMaps:
 
     def _read(self, rows):
         """Read rows of the source in ascending order, a chunk at a time."""
+        if 0 < len(rows) <= max(1, CHUNK_BYTES // self.sample_bytes) and (np.diff(rows) >= 0).all():
+            return np.ascontiguousarray(self._transformed(rows), dtype=np.float32)
         ascending = LazyMaps(self.source, np.sort(rows), self.steps, self.epoch)
         out = np.empty(ascending.shape, dtype=np.float32)
         order = np.argsort(rows, kind="stable")

@@ -126,11 +126,11 @@ class Hdf5Source(_FileSource):
 
     def __init__(self, path, dataset):
         self.dataset = dataset
-        self._plain = None
+        self._plain = None, None
         super().__init__(path)
 
     def __getstate__(self):
-        return super().__getstate__() | {"_plain": None}
+        return super().__getstate__() | {"_plain": (None, None)}
 
     def _identity(self):
         return *super()._identity(), self.dataset
@@ -148,12 +148,6 @@ class Hdf5Source(_FileSource):
             raise MapSourceError(f"open_maps: {self.dataset!r} of {self.path} is no array.")
         load_filters(found)
         return found
-
-    def _array(self):
-        before, dataset = self._handle, super()._array()
-        if dataset is not before:
-            self._plain = plain_rows(dataset)
-        return dataset
 
     def read(self, rows):
         """Rows as a new array.
@@ -177,13 +171,14 @@ class Hdf5Source(_FileSource):
         MapSourceError
             If the file has gone, has changed or cannot be read.
         """
-        dataset, plain = self._array(), self._plain
+        dataset = self._array()
+        looked_at, plain = self._plain
+        if looked_at is not dataset:
+            plain = plain_rows(dataset)
+            self._plain = dataset, plain
         unique, inverse = np.unique(rows, return_inverse=True)
         try:
-            if plain is not None and plain.dataset is dataset:
-                out = plain.read(unique)
-            else:
-                out = self._read_stretches(dataset, unique)
+            out = plain.read(unique) if plain else self._read_stretches(dataset, unique)
         except OSError as error:
             raise MapSourceError(f"LazyMaps: cannot read {self}: {error}") from error
         return out if len(out) == len(rows) and (np.diff(inverse) > 0).all() else out[inverse]
@@ -221,6 +216,48 @@ def _stretches(rows, per_chunk, at_most):
         stop = following
     if stop > start:
         yield start, stop
+
+
+class _HeldSource:
+    """Some rows of a source, read already.
+
+    Parameters
+    ----------
+    source : object
+        The source.
+    rows : ndarray of int
+        Rows to read, ascending, each once.
+    """
+
+    def __init__(self, source, rows):
+        self.rows = rows
+        self.held = source.read(rows)
+        self.shape = source.shape
+        self.dtype = self.held.dtype
+
+    def read(self, rows):
+        """Rows of those that are held, as a new array, see `ArraySource.read`."""
+        return self.held[np.searchsorted(self.rows, rows)]
+
+
+def held_source(source, rows):
+    """The same source, some rows of which are held in memory.
+
+    Parameters
+    ----------
+    source : object
+        Where they are read from, at once and in its order.
+    rows : ndarray of int
+        Rows to read, ascending, each once. No others can be read from what is returned.
+
+    Returns
+    -------
+    source
+        What is in memory as it is, what is made of other maps with those held.
+    """
+    if isinstance(source, ArraySource):
+        return source
+    return source.preloaded(rows) if hasattr(source, "preloaded") else _HeldSource(source, rows)
 
 
 def make_source(maps, dataset=None):

@@ -47,6 +47,26 @@ class StackedSource:
         """
         return StackedSource([member.realization(epoch) for member in self.members], self.dim)
 
+    @property
+    def held_bytes(self):
+        """Bytes that a sample takes where it is preloaded."""
+        return sum(member.held_bytes for member in self.members)
+
+    def preloaded(self, rows):
+        """The same channels of some samples, held as the files of the members have them.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+            Row numbers to read, ascending.
+
+        Returns
+        -------
+        StackedSource
+            The source, from which no others can be read.
+        """
+        return StackedSource([member.preloaded(rows) for member in self.members], self.dim)
+
     def read(self, rows):
         """Rows as a new array, see `ArraySource.read`.
 

@@ -23,7 +23,7 @@ from ..utils._params import HasMethods, Interval, Options, StrOptions
 from ._batches import Batches, MapDataset
 from ._callbacks import describe_callback
 from ._checkpoint import CheckpointFile
-from ._distributed import train_together
+from ._distributed import of_all_ranks, train_together
 from ._distributed_ranks import count_devices, device_for
 from ._parts import NetParts
 from ._precision import computing_in, resolve_precision
@@ -159,6 +159,7 @@ class NetEstimator(NetParts, CallbackSupport, BaseEstimator):
             return
         file = self._checkpoint_file(X, y, sample_weight, groups, history)
         state = None if file is None else file.load()
+        state = state if n_ranks == 1 else of_all_ranks(device, state)
         if state is not None:
             self._seed = state["seed"]
         held = device if n_ranks == 1 else torch.device("cpu")

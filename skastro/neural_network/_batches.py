@@ -94,7 +94,7 @@ class MapDataset(torch.utils.data.Dataset):
     @property
     def item_bytes(self):
         """Bytes of lazy maps that are held for an item."""
-        return sum(field.sample_bytes for field in self.lazy_fields.values())
+        return sum(field.held_bytes for field in self.lazy_fields.values())
 
     def samples_of(self, rows):
         """Numbers of the samples of a batch.

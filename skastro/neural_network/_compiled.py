@@ -60,17 +60,24 @@ class CompiledForward:
         """
         try:
             return self._forward(x, **params)
-        except torch._dynamo.exc.ShortenTraceback as error:  # of a compiler, or of its absence
+        except _failures() as error:
             raise self._missing(error) from error
 
     def _missing(self, error):
         """The error that says what to do."""
-        reason = str(error).strip().splitlines()[0]
+        cause = getattr(error, "inner_exception", error)
+        reason = ": ".join([type(cause).__name__, *str(cause).strip().splitlines()[:1]])
         return RuntimeError(
             f"{self._owner}(compile=True) could not compile its net for {self._device}: {reason} "
             f"It takes a C++ compiler such as g++ or clang++, and Triton for a GPU. Install them, "
             f"or set compile=False."
         )
+
+
+def _failures():
+    """Class of the errors of a compiler, or of its absence."""
+    errors = torch._dynamo.exc
+    return getattr(errors, "ShortenTraceback", errors.BackendCompilerFailed)  # before torch 2.7
 
 
 @cache

@@ -27,7 +27,8 @@ from ._distributed_worker import JOB
 from ._torch import weights_from_arrays
 
 _PROGRAM = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "import json, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "sys.path[:] = json.loads(sys.argv[1]); "
     "from skastro.neural_network._distributed_worker import main; main(*sys.argv[2:])"
 )
 _GRACE = 10.0  # seconds in which a process that was told to end may do so
@@ -94,6 +95,27 @@ def train_together(estimator, n_ranks, run, train, valid, state, on_epoch):
             processes.end()
 
 
+def of_all_ranks(device, state):
+    """State that a fit goes on from, the same in all processes that ``torchrun`` has started.
+
+    Parameters
+    ----------
+    device : torch.device
+        Device of this process.
+    state : dict or None
+        What this process has found.
+
+    Returns
+    -------
+    dict or None
+        What the first one has found; where this process is alone, its own.
+    """
+    if launched_ranks() == 1:
+        return state
+    meet(device, "env://")
+    return Ranks(device).of_first(state)
+
+
 class _Watch:
     """What the process that called fit sees and shows of the training."""
 
@@ -130,6 +152,7 @@ class _Watch:
         """Take over what the fit has come to."""
         net = self._run.net
         weights_from_arrays(net.module_, found["weights"])
+        self._run.freeze(found["frozen"])
         net.history = History({**epoch, "batches": []} for epoch in found["history"])
         self._run.stopped = found["stopped"]
         self._finish(found["callbacks"])
@@ -154,14 +177,11 @@ def _join(job, watch):
     """Train in this process, as one of those that torchrun has started."""
     estimator = job.estimator
     device = torch.device(estimator.net_.device)
-    meet(device, "env://")
-    ranks = Ranks(device)
-    if not ranks.equal([estimator._seed]):
+    if not Ranks(device).equal([estimator._seed]):
         raise ValueError(
             f"{estimator._name}(random_state={estimator.random_state!r}) draws another seed in "
             f"each process that torchrun has started. Set random_state to an int."
         )
-    job.state = ranks.of_first(job.state)
     try:
         run = run_rank(job, device, lambda run: watch.epoch(*told_of_epoch(job, run)))
     except BaseException as error:
@@ -176,13 +196,15 @@ class _Processes:
     def __init__(self, folder, n_ranks, estimator):
         self._asked = f"{estimator._name}(devices={estimator.devices!r})"
         self.outcome = None
+        self._first_has_ended = False
         self._messages = queue.Queue()
         self._processes = []
         environment = {k: v for k, v in os.environ.items() if k not in _LAUNCHED}
         if sys.platform in _LOOPBACK:
             environment.setdefault("GLOO_SOCKET_IFNAME", _LOOPBACK[sys.platform])
         kind = torch.device(estimator.net_.device).type
-        command = [sys.executable, "-c", _PROGRAM, json.dumps(sys.path), folder]
+        path = [place for place in sys.path if isinstance(place, str)]
+        command = [sys.executable, "-c", _PROGRAM, json.dumps(path), folder]
         try:
             for rank in range(n_ranks):
                 its_device = f"{kind}:{rank}" if kind == "cuda" else kind
@@ -239,23 +261,28 @@ class _Processes:
                 break
             if kind in ("error", "ended"):
                 failures.setdefault(rank, (kind, content))
+        self._first_has_ended = 0 in failures
         if failures.get(0, ("",))[0] == "error":
             *_, found = failures[0][1]
             self.outcome = None if found is None else pickle.loads(found)
-        for rank, (kind, _) in failures.items():
-            if kind == "ended":
-                raise RuntimeError(self._obituary(rank))
-        rank = next(iter(failures))
-        packed, trace, _ = failures[rank][1]
+        dead = [rank for rank, (kind, _) in failures.items() if kind == "ended"]
+        error = self._death(dead[0]) if dead else self._error(*next(iter(failures.items())))
+        for process in self._processes[1:]:  # for which the first one may wait
+            process.kill()
+        raise error
+
+    def _error(self, rank, failure):
+        """The error that a process has told of."""
+        _, (packed, trace, _) = failure
         try:
             error = pickle.loads(packed)
         except Exception:
             error = RuntimeError(f"{self._asked} failed in process {rank}.")
         error.add_note(f"Raised in process {rank} of {len(self._processes)}:\n{trace}")
-        raise error
+        return error
 
-    def _obituary(self, rank):
-        """What is said of a process that is gone."""
+    def _death(self, rank):
+        """The error that says that a process is gone."""
         process = self._processes[rank]
         with suppress(subprocess.TimeoutExpired):
             process.wait(_GRACE)
@@ -263,7 +290,7 @@ class _Processes:
         how = f"ended with exit status {code}"
         if code is not None and code < 0:
             how = f"was ended by {signal.Signals(-code).name}"
-        return (
+        return RuntimeError(
             f"{self._asked}: process {rank} of {len(self._processes)}, which shared a fit, {how}, "
             f"as happens where memory runs out. The others were ended. Give fewer devices or a "
             f"smaller batch_size; with a checkpoint folder, fit goes on from what was kept."
@@ -271,6 +298,8 @@ class _Processes:
 
     def interrupt(self):
         """Tell the first process to stop, and return what it has come to; None if it is gone."""
+        if self._first_has_ended:
+            return self.outcome
         process, deadline = self._processes[0], time.monotonic() + _GRACE
         with suppress(OSError, ValueError, queue.Empty, KeyboardInterrupt):
             process.send_signal(signal.SIGINT)

@@ -1,7 +1,6 @@
 """A fit that several processes share: what they are given, and what each of them does."""
 
 import atexit
-import copy
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -41,6 +40,8 @@ class Job:
         The state to go on from.
     history : list of dict
         Epochs before this fit.
+    frozen : list of str
+        Names of the weights that are not trained.
     tells_weights : bool
         Whether weights are wanted after each epoch.
     """
@@ -52,6 +53,7 @@ class Job:
     file: CheckpointFile | None
     state: dict | None
     history: list
+    frozen: list
     tells_weights: bool
 
 
@@ -76,15 +78,20 @@ def make_job(estimator, train, valid, file, state, n_threads):
     Job
         The description.
     """
-    given, estimator = estimator, copy.copy(estimator)
-    watched = [name for name in vars(given) if "callback" in name and name != "callbacks"]
-    for name in watched:
-        delattr(estimator, name)
-    estimator.device, estimator.n_threads, estimator.verbose = "cpu", n_threads, 0
+    content = estimator.__getstate__() | {"device": "cpu", "n_threads": n_threads, "verbose": 0}
+    content = {k: v for k, v in content.items() if "callback" not in k or k == "callbacks"}
+    copied = object.__new__(type(estimator))
+    copied.__setstate__(content)
     n_batches = len(Batches(train, estimator._batch_size, shuffle=True))
     history = [plain_epoch(epoch) for epoch in estimator.net_.history]
-    watching = bool(getattr(given, "_skl_callbacks", ()))
-    return Job(estimator, train, valid, n_batches, file, state, history, watching)
+    frozen = _frozen(estimator.net_.module_)
+    watching = bool(getattr(estimator, "_skl_callbacks", ()))
+    return Job(copied, train, valid, n_batches, file, state, history, frozen, watching)
+
+
+def _frozen(module):
+    """Names of the weights that are not trained."""
+    return [name for name, weight in module.named_parameters() if not weight.requires_grad]
 
 
 def run_rank(job, device, report):
@@ -120,6 +127,7 @@ def run_rank(job, device, report):
     net.share(ranks, not isinstance(estimator._architecture[0], Net))
     net.history = History({**epoch, "batches": []} for epoch in job.history)
     run = estimator._make_run(job.n_batches, job.file if ranks.rank == 0 else None)
+    run.freeze(job.frozen)
     if job.state is not None:
         estimator._restore(run, job.state)
 
@@ -197,11 +205,13 @@ def outcome(job, run=None):
     Returns
     -------
     dict
-        Weights, history, callbacks, and whether training stopped before its last epoch.
+        Weights and the names of those that are frozen, history, callbacks, and whether training
+        stopped before its last epoch.
     """
     estimator = job.estimator
     return {
         "weights": weights_to_arrays(estimator.net_.module_),
+        "frozen": _frozen(estimator.net_.module_),
         "history": [plain_epoch(epoch) for epoch in estimator.net_.history],
         "callbacks": list(getattr(estimator.net_, "callbacks", None) or ()),
         "stopped": run is not None and run.stopped,

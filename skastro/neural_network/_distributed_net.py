@@ -70,7 +70,8 @@ class SharedNet(MapNet):
     def train_step(self, batch, **fit_params):
         """Take one step of the optimizer, and return the loss of the whole batch."""
         ranks, number = self._ranks, self._batches.number
-        ranks.counts = self._batches.shares[ranks.rank] > 0
+        shares = self._batches.shares
+        ranks.counts, ranks.all_count = shares[ranks.rank] > 0, min(shares) > 0
         seed = derive_seed(self.seed, 6, ranks.rank, number)
         seed_epoch(self.module_, seed, len(self.history), ranks.device)
         return self._of_batch(super().train_step(batch, **fit_params))
@@ -114,16 +115,22 @@ def share_batch_norms(module, ranks):
     ranks : Ranks
         The processes.
     """
-    if ranks.device.type == "cuda":
-        torch.nn.SyncBatchNorm.convert_sync_batchnorm(module)
-        return
     for layer in module.modules():
         if isinstance(layer, _BatchNorm):
-            layer.forward = partial(_normalize, layer, ranks)
+            layer.forward = partial(_normalize, layer, ranks, _of_torch(layer, ranks.device))
 
 
-def _normalize(layer, ranks, x):
-    """Batch normalization on the processor, for which torch has none of several processes."""
+def _of_torch(layer, device):
+    """The layer of torch for several processes with the same weights; None on a processor."""
+    if device.type != "cuda":
+        return None
+    return torch.nn.SyncBatchNorm.convert_sync_batchnorm(layer)
+
+
+def _normalize(layer, ranks, of_torch, x):
+    """Batch normalization where torch has none: on a processor, and where shares are empty."""
+    if layer.training and of_torch is not None and ranks.all_count:
+        return of_torch.train()(x)
     if not layer.training:
         return type(layer).forward(layer, x)
     layer._check_input_dim(x)

@@ -126,13 +126,15 @@ class Ranks:
         How many there are.
     counts : bool
         Whether the samples of this process count in the batch that is trained on.
+    all_count : bool
+        Whether those of each process do.
     """
 
     def __init__(self, device):
         self.device = device
         self.rank = distributed.get_rank()
         self.n_ranks = distributed.get_world_size()
-        self.counts = True
+        self.counts = self.all_count = True
 
     def sum(self, values):
         """Sum values over all processes.

@@ -32,7 +32,7 @@ class Channel:
         threading.Thread(target=self._receive, daemon=True).start()
 
     def _receive(self):
-        with suppress(EOFError, OSError):
+        with suppress(Exception):  # at the end of the stream, which may come within a message
             while True:
                 self._messages.put(pickle.load(self._incoming))
         if not self.done:
@@ -41,8 +41,9 @@ class Channel:
 
     def send(self, *message):
         """Send a message."""
+        packed = pickle.dumps(message)
         with self._lock:
-            pickle.dump(message, self._outgoing)
+            self._outgoing.write(packed)
             self._outgoing.flush()
 
     def receive(self):
@@ -76,7 +77,6 @@ def main(folder, rank, n_ranks, device):
     device : str
         Device of this process.
     """
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     outgoing = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     channel = Channel(sys.stdin.buffer, outgoing)
@@ -98,6 +98,7 @@ def main(folder, rank, n_ranks, device):
         return channel.receive()
 
     try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         with (folder / JOB).open("rb") as file:
             job = pickle.load(file)
         meeting = (folder / MEETING).as_uri()
@@ -111,6 +112,7 @@ def main(folder, rank, n_ranks, device):
             found = outcome(job) if first else None
         error.__traceback__, trace = None, traceback.format_exc()
         message = "error", packed(error), trace, None if found is None else packed(found)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     channel.done = True
     channel.send(*message)
     while channel.receive() is not None:

@@ -144,7 +144,9 @@ class FieldDataset(MapDataset):
             if name == "y" and self.target_range is not None:
                 check_range(loaded[name].min(), loaded[name].max(), self.target_range, self.owner)
             if self._per_sample > 1:
-                held.setdefault(last, {})[name] = copy.deepcopy(found[last])
+                alone = last in before or len(new) == 1  # else part of an array of several samples
+                kept = found[last] if alone else copy.deepcopy(found[last])
+                held.setdefault(last, {})[name] = kept
         return loaded
 
     def _places(self, rows):

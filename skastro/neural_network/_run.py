@@ -200,7 +200,7 @@ class Run:
         net.history = History({**epoch, "batches": []} for epoch in state["history"])
         net.partial_ = state["partial"]
         net.module_.load_state_dict(state["weights"])
-        self._freeze(state["frozen"])
+        self.freeze(state["frozen"])
         self.stopped = state["stopped"]
         self._best_loss, self._best_epoch = state["best_loss"], state["best_epoch"]
         self._best_weights = state.get("best_weights")
@@ -215,8 +215,14 @@ class Run:
             if "final_weights" in state:
                 net.module_.load_state_dict(state["final_weights"])
 
-    def _freeze(self, names):
-        """Train all weights but those of some names."""
+    def freeze(self, names):
+        """Train all weights but those of some names.
+
+        Parameters
+        ----------
+        names : list of str
+            Their names.
+        """
         for name, weight in self.net.module_.named_parameters():
             weight.requires_grad_(name not in names)
 
@@ -235,7 +241,7 @@ class Run:
         self.net.notify("on_train_begin", X=dataset)
         if self._resumed is not None:
             restore_callbacks(self.net.callbacks_, self._resumed["callbacks"])
-            self._freeze(self._resumed["frozen"])
+            self.freeze(self._resumed["frozen"])
             self._restore_optimizer()  # whose rates a scheduler may have set to the first ones
             self._resumed = None
 

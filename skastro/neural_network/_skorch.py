@@ -30,7 +30,7 @@ class MapNet(NeuralNet):
     """A skorch net that records losses by epoch, seeds epochs and can stop within one.
 
     What skorch does for each batch, it does where a callback listens to batches; else the
-    loss alone is noted, and read at the end of the epoch. Feature maps are stored in the format
+    loss alone is noted, and on a GPU read at the end of the epoch. Feature maps are stored in the format
     that suits the module. Outside training every batch is filled up to the same size, since the
     size decides in which order products are summed: so the output for a map does not depend on
     the maps beside it.
@@ -202,7 +202,7 @@ class MapNet(NeuralNet):
             if listened:
                 self.notify("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch, **fit_params)
-            losses.append(step["loss"])
+            losses.append(noted(step["loss"]))
             sizes.append(self.count_samples(batch))
             if listened:
                 self.history.record_batch(prefix + "_loss", step["loss"].item())
@@ -328,6 +328,16 @@ def fast_memory_format(module):
     if flat and not solid:
         return torch.channels_last
     return torch.channels_last_3d if solid and not (flat or mean_pooling) else None
+
+
+def noted(loss):
+    """A loss to keep until the end of the epoch.
+
+    Reading a number waits for a GPU. On the processor it does not, and a small tensor that outlives
+    its batch is worse: it lies in the gap that the batch leaves, where the next one no longer
+    fits, so that the memory of the process grows by a batch with each step.
+    """
+    return loss.item() if loss.device.type == "cpu" else loss
 
 
 def read_losses(losses):

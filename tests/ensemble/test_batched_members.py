@@ -105,7 +105,7 @@ def test_pipeline_of_a_net_alone():
 
 
 def test_all_members_are_on_one_leased_device(monkeypatch):
-    """The device is taken once, for the making and the training of all nets, and then given back."""
+    """The device is taken once, for making and training all nets, and then given back."""
     taken = []
 
     @contextmanager
@@ -115,7 +115,7 @@ def test_all_members_are_on_one_leased_device(monkeypatch):
         taken.append("given back")
 
     def train(members, owner):
-        taken.append([estimator.net_.device for estimator, _ in members])
+        taken.append([str(estimator.net_.device) for estimator, _ in members])
         train_batched(members, owner)
 
     train_batched = _batched.train_batched

@@ -75,7 +75,7 @@ def count_reads():
 
     def install(maps):
         counting = CountingDataset(maps.source._array())
-        maps.source._handle = counting
+        maps.source._handle, maps.source._plain = counting, (counting, None)
         return counting.reads
 
     return install

@@ -27,13 +27,15 @@ from skastro.nets import ConvNet
 from skastro.neural_network import CNNClassifier
 from skastro.preprocessing import BlockPool, FieldScaler
 
-N_EPOCHS = 6
-N_MAPS = (
-    300  # enough for targets and rows of more than a kilobyte, which joblib sends by themselves
-)
+N_EPOCHS = 4
+N_MAPS = 300  # targets and rows are more than a kilobyte, so that joblib sends them by themselves
 GROUPS = np.arange(N_MAPS) // 10
 Y = np.arange(N_MAPS) % 2
 CLUSTER = {"threads_per_worker": 1, "dashboard_address": None}
+DASK = {
+    "DASK_DISTRIBUTED__DEPLOY__LOST_WORKER_TIMEOUT": "300s",  # on a busy machine
+    "DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD": "forkserver",  # torch is loaded once
+}
 GRID = {"cnnclassifier__net__n_filters": [2, 3], "cnnclassifier__lr": [0.01, 0.02]}
 
 
@@ -200,6 +202,7 @@ class Sent:
 def main(folder):
     """All searches on one cluster, and the same in this process."""
     from dask.distributed import Client, LocalCluster
+    from distributed.utils import get_mp_context
 
     maps = open_maps(folder / "maps.h5")
     here = {
@@ -209,15 +212,16 @@ def main(folder):
         "total": total(maps),
     }
     sent = Sent()
-    # After a kill two are left, also if it takes long to start another: with one thread alone
-    # joblib would make the next fits in this process.
-    with LocalCluster(n_workers=3, **CLUSTER) as cluster, Client(cluster) as client:
+    get_mp_context().set_forkserver_preload(["distributed", "skastro.neural_network"])
+    with LocalCluster(n_workers=2, **CLUSTER) as cluster, Client(cluster) as client:
         there = {"total": client.submit(total, maps).result()}
         with joblib.parallel_config("dask"):
             there["cross_validate"] = cross_validated(maps)
         with joblib.parallel_config("dask", client=DurableClient(client)):
             for name, work in {"grid": grid_scores, "compare": compared}.items():
+                client.wait_for_workers(2)  # with one alone joblib makes fits in this process
                 there[name] = broken_off(folder / name, lambda at, w=work: w(maps, at))
+            client.wait_for_workers(2)
             there["again"] = compared(maps, folder / "compare", verbose=1)
             there["again_epochs"] = len(epochs(folder / "compare.log"))
     there["sent"] = sent.count
@@ -233,7 +237,7 @@ def outcome(tmp_path_factory):
     write_maps(folder)
     done = subprocess.run(
         [sys.executable, __file__, str(folder)],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        env=os.environ | {"OMP_NUM_THREADS": "1"} | DASK,
         capture_output=True,
         text=True,
         timeout=400,

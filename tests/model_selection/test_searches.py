@@ -136,6 +136,7 @@ def test_search_again_trains_nothing(data, tmp_path):
     assert grid.cv_results_["mean_test_score"][same] == first.cv_results_["mean_test_score"][last]
 
 
+@pytest.mark.filterwarnings("ignore:The OptunaSearchCV or classes:FutureWarning")  # sklearn 1.6
 @pytest.mark.parametrize("maps", ["eager", "lazy"], indirect=True)
 @pytest.mark.filterwarnings("ignore:OptunaSearchCV is experimental")
 @pytest.mark.filterwarnings("ignore:`optuna.terminator` module has been deprecated:FutureWarning")

@@ -1,18 +1,12 @@
-"""Which GPU a fit takes where there are several.
+"""Which GPU a fit takes where there are several."""
 
-Run as a script, this file is a process that leases a GPU until it is told to go on or killed: its
-arguments are the folder of the locks and the number of GPUs.
-"""
-
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -184,40 +178,55 @@ def test_folder_is_private(gpus, tmp_path):
         assert {path.stat().st_size for path in folder.iterdir()} == {0}
 
 
-def start(folder):
-    """Start a process that takes one of two GPUs."""
-    return subprocess.Popen(
-        [sys.executable, __file__, str(folder), "2"],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+def hold(pipe):
+    """Lease a GPU, say which, and free it when told to, though a forked child lives on."""
+    with leased() as lease:
+        pipe.send(lease.number)
+        pipe.recv()
+        child = os.fork()
+        if child == 0:
+            threading.Event().wait()
+    pipe.send(child)
+    pipe.recv()
 
 
 @needs_locks
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 def test_processes(gpus, tmp_path):
     """Processes keep off each other's GPUs, and one that is killed or goes on has none."""
     gpus(2)
-    processes = [start(tmp_path), start(tmp_path)]
+    fork, owners = multiprocessing.get_context("fork"), {}
+    for _ in range(2):
+        here, there = fork.Pipe()
+        process = fork.Process(target=hold, args=(there,), daemon=True)
+        process.start()
+        there.close()
+        owners[here.recv()] = process, here
+    assert sorted(owners) == [0, 1]
     try:
-        owners = {int(process.stdout.readline()): process for process in processes}
-        assert sorted(owners) == [0, 1]
         with leased() as shared:
             assert shared.number == 0
-            owners[1].kill()
-            owners[1].wait()
+            owners[1][0].kill()
+            owners[1][0].join()
             with leased() as freed:
                 assert freed.number == 1
-        output, _ = owners[0].communicate("go on\n", timeout=30)
-        assert output == "freed\n"
-        assert leased().number == 0
+        process, pipe = owners[0]
+        pipe.send("go on")
+        child = pipe.recv()
+        files = set(tmp_path.rglob("*"))
+        with leased() as freed:
+            assert freed.number == 0
+            assert set(tmp_path.rglob("*")) == files
+        os.kill(child, signal.SIGKILL)
+        pipe.send("end")
+        process.join(30)
+        assert process.exitcode == 0
     finally:
-        for process in processes:
+        for process, pipe in owners.values():
             process.kill()
-            process.wait()
-            process.stdin.close()
-            process.stdout.close()
+            process.join()
+            process.close()
+            pipe.close()
 
 
 class Watch(Callback):
@@ -281,25 +290,3 @@ def test_fits_at_once(rough, options):
     devices = {next(model.net_.module_.parameters()).device.index for model in (one, other)}
     assert devices == {0, 1}
     torch.testing.assert_close(one.predict(rough.X), other.predict(rough.X), rtol=1e-4, atol=1e-4)
-
-
-def hold(folder, n_gpus):
-    """Lease a GPU, say which, and free it when told to, though a forked child lives on."""
-    patch = pytest.MonkeyPatch()
-    pretend(patch, folder, [f"GPU-{i}" for i in range(n_gpus)])
-    with leased() as lease:
-        print(lease.number, flush=True)  # noqa: T201
-        sys.stdin.readline()
-        child = os.fork()
-        if child == 0:
-            threading.Event().wait()
-    locks = next(path for path in Path(folder).iterdir() if path.is_dir())
-    before = set(locks.iterdir())
-    with leased(f"cuda:{lease.number}"):
-        print("freed" if set(locks.iterdir()) == before else "kept")  # noqa: T201
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-
-
-if __name__ == "__main__":
-    hold(sys.argv[1], int(sys.argv[2]))

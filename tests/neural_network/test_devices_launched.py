@@ -3,9 +3,7 @@
 import os
 import pickle
 import signal
-import subprocess
 import sys
-import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,7 +11,6 @@ import pytest
 import torch
 from skorch.callbacks import Callback, Freezer
 
-from skastro.exceptions import DivergenceError
 from skastro.neural_network import CNNRegressor
 
 
@@ -24,7 +21,7 @@ def watching_callbacks(folder):
         """Counts epochs, prints, and writes the number of its process."""
 
         def on_train_begin(self, net, **kwargs):
-            """Note the process and those that it shares the fit with."""
+            """Note the process."""
             self.n_epochs_ = getattr(self, "n_epochs_", 0)
             with open(f"{folder}/pids", "a") as file:
                 file.write(f"{os.getpid()}\n")
@@ -34,37 +31,39 @@ def watching_callbacks(folder):
             self.n_epochs_ += 1
             sys.stdout.write(f"epoch {len(net.history)}\n")
 
-    class Fail(Callback):
-        """Ends the second process, or raises an error in the first one."""
+    class Die(Callback):
+        """Ends the second process in the epoch that stands in a file."""
 
         every_process = True
 
-        def on_epoch_end(self, net, **kwargs):
-            """Fail where it stands in a file."""
-            rank = torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
-            with open(f"{folder}/place") as file:
-                kind, at_rank, epoch = file.read().split()
-            if (int(at_rank), int(epoch)) == (rank, len(net.history)):
-                if kind == "die":
-                    os.kill(os.getpid(), signal.SIGKILL)
-                raise {"interrupt": KeyboardInterrupt, "diverge": DivergenceError}[kind](kind)
+        def on_train_begin(self, net, **kwargs):
+            """Note the process."""
+            with open(f"{folder}/pids", "a") as file:
+                file.write(f"{os.getpid()}\n")
 
-    return [Watch(), Fail()]
+        def on_epoch_end(self, net, **kwargs):
+            """Perhaps end."""
+            rank = torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
+            with open(f"{folder}/epoch") as file:
+                if rank == 1 and len(net.history) == int(file.read()):
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+    return [Watch(), Die()]
 
 
 @pytest.fixture
 def watched(tmp_path):
-    """Callbacks, where they fail, and the processes that they were in."""
-    (tmp_path / "pids").touch()
+    """Callbacks, the epoch in which one process dies, and the processes that they were in."""
 
-    def fail(kind, rank, epoch):
-        (tmp_path / "place").write_text(f"{kind} {rank} {epoch}")
+    def die_in(epoch):
+        (tmp_path / "pids").write_text("")
+        (tmp_path / "epoch").write_text(str(epoch))
 
     def pids():
-        return [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+        return {int(pid) for pid in (tmp_path / "pids").read_text().split()}
 
-    fail("no", 9, 9)
-    return SimpleNamespace(callbacks=watching_callbacks(str(tmp_path)), fail=fail, pids=pids)
+    die_in(99)
+    return SimpleNamespace(callbacks=watching_callbacks(str(tmp_path)), die_in=die_in, pids=pids)
 
 
 def alive(pid):
@@ -86,111 +85,58 @@ def assert_close(one, other):
     np.testing.assert_allclose(*losses, rtol=1e-4)
 
 
-def test_whole_estimator(rough, options, watched, tmp_path, capsys, steps):
-    """It comes back as from one process: history, pickles, callbacks, checkpoint, progress."""
+def frozen(model):
+    """Names of the weights that are not trained."""
+    weights = model.net_.module_.named_parameters()
+    return {name for name, weight in weights if not weight.requires_grad}
+
+
+def test_dead_process(rough, options, watched, tmp_path, capsys, steps, monkeypatch):
+    """A process that is killed ends the fit and the others, and all comes back from the next.
+
+    That one goes on from the checkpoint, and hands back history, weights, callbacks, what was
+    printed, and progress, as if one process had trained from the beginning.
+    """
     X, y = rough.X, rough.y
-    options |= {"lr": 0.01, "verbose": 1, "checkpoint": tmp_path / "kept"}
+    monkeypatch.setattr(sys, "path", [*sys.path, tmp_path])
+    options |= {"lr": 0.01, "verbose": 1, "schedule": None, "max_epochs": 4}
     options |= {"callbacks": [*watched.callbacks, ("freeze", Freezer("*bias"))]}
-    plain = CNNRegressor(**options | {"checkpoint": None}).fit(X, y)
-    assert capsys.readouterr().out.count("CNNRegressor 3/3 epochs") == 1
+    plain = CNNRegressor(**options).fit(X, y)
+    assert capsys.readouterr().out.count("CNNRegressor 4/4 epochs") == 1
     n_steps = len(steps)
-    model = CNNRegressor(devices=2, **options).fit(X, y)
+    options |= {"checkpoint": tmp_path / "kept"}
+
+    watched.die_in(3)
+    model = CNNRegressor(devices=2, **options)
+    with pytest.raises(RuntimeError, match=r"process 1 of 2, .* was ended by SIGKILL") as caught:
+        model.fit(X, y)
+    assert "CNNRegressor(devices=2)" in str(caught.value)
+    assert "checkpoint" in str(caught.value)
+    assert len(watched.pids()) == 2
+    assert not any(alive(pid) for pid in watched.pids())
+    assert capsys.readouterr().out.count("epoch 2") == 1
+    assert model.n_iter_ == 3
+    assert [e["train_loss"] for e in model.history_] == pytest.approx(
+        [e["train_loss"] for e in plain.history_[:3]], rel=1e-4
+    )
+
+    watched.die_in(99)
+    model.fit(X, y)
     assert len(steps) == n_steps
     out = capsys.readouterr().out
-    assert out.count("CNNRegressor 3/3 epochs") == out.count("epoch 2") == 1
+    assert out.count("CNNRegressor 4/4 epochs") == out.count("epoch 4") == 1
+    assert "epoch 2" not in out
     assert_close(model, plain)
-    assert model.n_iter_ == 3
-    assert os.getpid() not in watched.pids()[1:]
-    assert len(watched.pids()) == 2
-    assert model.net_.callbacks[0].n_epochs_ == 3
+    assert model.n_iter_ == model.net_.callbacks[0].n_epochs_ == 4
+    assert model.net_.callbacks_ == []
     assert watched.callbacks[0].__dict__ == {}
-    assert not alive(watched.pids()[1])
+    assert frozen(model) == frozen(plain) != set()
+    assert len(watched.pids()) == 2
+    assert not any(alive(pid) for pid in watched.pids())
     np.testing.assert_allclose(model.predict(X), plain.predict(X), rtol=1e-4)
     loaded = pickle.loads(pickle.dumps(model.set_params(callbacks=None)))
     np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+
     again = CNNRegressor(**options).fit(X, y)
     assert len(steps) == n_steps
     np.testing.assert_array_equal(again.predict(X), model.predict(X))
-
-
-def test_dead_process(rough, options, watched, tmp_path):
-    """A process that is killed ends the fit and the others; it goes on from the checkpoint."""
-    options |= {"callbacks": watched.callbacks, "schedule": None, "max_epochs": 4, "lr": 0.01}
-    whole = CNNRegressor(**options).fit(rough.X, rough.y)
-    options |= {"checkpoint": tmp_path / "kept"}
-    watched.fail("interrupt", 0, 2)
-    with pytest.raises(KeyboardInterrupt):
-        CNNRegressor(**options).fit(rough.X, rough.y)
-    watched.fail("die", 1, 4)
-    model = CNNRegressor(devices=2, **options)
-    with pytest.raises(RuntimeError, match=r"process 1 of 2, .* was ended by SIGKILL") as caught:
-        model.fit(rough.X, rough.y)
-    assert "CNNRegressor(devices=2)" in str(caught.value)
-    assert "checkpoint" in str(caught.value)
-    assert not any(alive(pid) for pid in watched.pids() if pid != os.getpid())
-    watched.fail("no", 9, 9)
-    again = CNNRegressor(**options).fit(rough.X, rough.y)
-    assert_close(again, whole)
-    assert again.net_.callbacks[0].n_epochs_ == 4
-
-
-def test_interrupted(rough, options, watched):
-    """An error of a callback has its own type, and what was trained until then is kept."""
-    options |= {"callbacks": watched.callbacks, "schedule": None, "lr": 0.01}
-    watched.fail("interrupt", 0, 3)
-    plain = CNNRegressor(**options)
-    with pytest.raises(KeyboardInterrupt):
-        plain.fit(rough.X, rough.y)
-    model = CNNRegressor(devices=2, **options)
-    with pytest.raises(KeyboardInterrupt) as caught:
-        model.fit(rough.X, rough.y)
-    assert "Raised in process 0 of 2" in caught.value.__notes__[0]
-    assert_close(model, plain)
-    assert model.net_.callbacks_ == []
-    assert not alive(watched.pids()[-1])
-
-
-PARENT = """
-import sys
-import numpy as np
-from skastro.nets import ConvNet
-from skastro.neural_network import CNNRegressor
-
-path = sys.argv[1]
-
-def tell():
-    from skorch.callbacks import Callback
-    class Pid(Callback):
-        every_process = True
-        def on_epoch_end(self, net, **kwargs):
-            import os
-            with open(path, "a") as file:
-                file.write(f"{os.getpid()}\\n")
-    return Pid()
-
-X = np.random.default_rng(0).normal(size=(40, 8, 9))
-options = {"max_epochs": 10**6, "schedule": None, "devices": 2, "n_threads": 1}
-CNNRegressor(ConvNet(1, 2), callbacks=[tell()], **options).fit(X, X.std((1, 2)))
-"""
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_no_orphans(number, tmp_path):
-    """Where the process that called fit ends, those that it started do so as well."""
-    (tmp_path / "parent.py").write_text(PARENT)
-    command = [sys.executable, str(tmp_path / "parent.py"), str(tmp_path / "pids")]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as parent:
-        pids, deadline = set(), time.monotonic() + 120
-        while len(pids) < 2 and parent.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.1)
-            if (tmp_path / "pids").exists():
-                pids = {int(pid) for pid in (tmp_path / "pids").read_text().split()}
-        parent.send_signal(number)
-        _, errors = parent.communicate(timeout=60)
-    assert len(pids) == 2, errors
-    assert parent.pid not in pids
-    assert ("KeyboardInterrupt" in errors) == (number == signal.SIGINT)
-    deadline = time.monotonic() + 20
-    while any(alive(pid) for pid in pids):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)

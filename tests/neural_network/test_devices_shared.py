@@ -14,8 +14,15 @@ from skastro.decomposition import ConvAutoencoder
 from skastro.instrument import WhiteNoise
 from skastro.maps import open_maps
 from skastro.nets import ConvNet, DenseNet, UNet
-from skastro.neural_network import CNNClassifier, CNNRegressor, FieldRegressor, Symmetries
+from skastro.neural_network import (
+    CNNClassifier,
+    CNNRegressor,
+    FieldRegressor,
+    Symmetries,
+    _compiled,
+)
 from skastro.neural_network._batches import Batches, MapDataset
+from skastro.neural_network._distributed_net import share_batch_norms
 from skastro.neural_network._distributed_ranks import SharedBatches, count_devices
 
 OPTIONS = {"n_threads": 1, "random_state": 0, "batch_size": 7, "max_epochs": 2, "lr": 0.01}
@@ -54,6 +61,7 @@ CASES = {
     "early stopping": regressor(early_stopping=True, validation_fraction=0.3, max_epochs=3),
     "plateau": regressor(schedule="plateau", patience=1, loss="moments", early_stopping=True),
     "idle weights": regressor(net=idle_weights),
+    "compiled": regressor(net=DenseNet((5,), batch_norm=True), compile=True),
     "classes": CNNClassifier(NET, **OPTIONS),
     "codes": ConvAutoencoder(**OPTIONS),
     "noise on lazy maps": regressor(),
@@ -97,9 +105,12 @@ path, folder = sys.argv[1:]
 spec = importlib.util.spec_from_file_location("cases", path)
 cases = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(cases)
+cases._compiled.BACKEND = "eager"
 rank = os.environ["RANK"]
 os.makedirs(f"{folder}/{rank}", exist_ok=True)
 found = {case: cases.results(cases.fitted(case, "all", f"{folder}/{rank}")) for case in cases.CASES}
+from skastro.neural_network._distributed import of_all_ranks
+found["state"] = of_all_ranks(cases.torch.device("cpu"), f"that of {rank}")
 with open(f"{folder}/{rank}.pkl", "wb") as file:
     pickle.dump(found, file)
 """
@@ -118,8 +129,9 @@ def shared(tmp_path_factory):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_steps_of_one_process(case, shared, tmp_path):
+def test_steps_of_one_process(case, shared, tmp_path, monkeypatch):
     """Weights and losses are those of one process but for rounding; equal bits in both."""
+    monkeypatch.setattr(_compiled, "BACKEND", "eager")
     weights, history = results(fitted(case, None, tmp_path))
     for name, value in weights.items():
         np.testing.assert_allclose(shared[0][case][0][name], value, rtol=2e-3, atol=2e-5)
@@ -128,6 +140,26 @@ def test_steps_of_one_process(case, shared, tmp_path):
     assert len(history) == len(shared[0][case][1])
     for here, there in zip(history, shared[0][case][1], strict=True):
         assert here == pytest.approx(there, rel=1e-4)
+
+
+def test_state_of_the_first(shared):
+    """Processes that find different checkpoints go on from that of the first one."""
+    assert [found["state"] for found in shared] == ["that of 0"] * 2
+
+
+def test_batch_norm_of_torch(monkeypatch):
+    """On a GPU torch's own layer normalizes, but where some sample stands in for none."""
+    monkeypatch.setattr(torch.nn.SyncBatchNorm, "forward", lambda layer, x: layer.weight * 0 + 7)
+    one = SimpleNamespace(device=torch.device("cuda"), counts=True, all_count=True)
+    one.differentiable_sum = lambda values: values
+    layer, plain = torch.nn.BatchNorm1d(3), torch.nn.BatchNorm1d(3)
+    names = list(layer.state_dict())
+    share_batch_norms(layer, one)
+    assert layer(torch.randn(5, 3)).tolist() == [7, 7, 7]
+    one.all_count, x = False, torch.randn(5, 3)
+    torch.testing.assert_close(layer(x), plain(x))
+    torch.testing.assert_close(layer.eval()(x), plain.eval()(x))
+    assert list(layer.state_dict()) == names
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 5, 8, 22, 23, 40])

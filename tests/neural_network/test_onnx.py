@@ -98,8 +98,8 @@ def maps(*shape):
 VECTOR_NETS = {
     "alex": (
         AlexNet(
-            (8, 8, 8, 8, 8),
-            (8,),
+            (2, 2, 2, 2, 2),
+            (3,),
             first_kernel_size=3,
             first_stride=1,
             local_response_norm=True,
@@ -108,10 +108,8 @@ VECTOR_NETS = {
         (2, 16, 18),
     ),
     "cmd": (CMDNet(1, padding_mode="zeros"), (1, 32, 36)),
-    "conv": (ConvNet(2, 3, batch_norm=True, dropout=0.3), (2, 9, 10)),
     "conv_signal": (ConvNet(1, 3, padding_mode="circular", readout="max"), (20,)),
-    "conv_cube": (ConvNet(2, 3, padding_mode="circular", activation="gelu", dim=3), (7, 8, 9)),
-    "dense": (DenseNet((8,)), (2, 9, 10)),
+    "conv_cube": (ConvNet(1, 3, padding_mode="circular", activation="gelu", dim=3), (7, 8, 9)),
     "histogram": (HistogramNet(8, hidden_layer_sizes=(8,), by_channel=True), (2, 9, 10)),
     "inception": (Inception(1, 8, stem="small", padding_mode="circular"), (2, 8, 9)),
     "resnet": (ResNet(18, n_filters=2, stem="small"), (2, 8, 9)),
@@ -120,11 +118,10 @@ VECTOR_NETS = {
 
 FIELD_NETS = {
     "autoencoder": (Autoencoder((4, 2)), (2, 9, 10)),
-    "excursion": (ExcursionNet((1, 2), n_hidden=4, hidden_layer_sizes=(4,), dim=3), (2, 7, 8, 9)),
-    "resnet": (FieldResNet(1, 4, padding_mode="circular"), (2, 9, 10)),
+    "excursion": (ExcursionNet((1, 2), n_hidden=4, hidden_layer_sizes=(4,), dim=3), (2, 5, 6, 7)),
     "neighbourhood": (NeighbourhoodNet(5, (3,), (4,), n_conditions=1, dim=3), (2, 7, 8, 9)),
-    "unet": (UNet(2, 3, n_convolutions=1, padding_mode="circular", dim=3), (2, 7, 8, 9)),
-    "unet_map": (UNet(2, 3, n_convolutions=1, n_conditions=1, batch_norm=True), (2, 9, 10)),
+    "unet": (UNet(1, 3, n_convolutions=1, padding_mode="circular", dim=3), (2, 7, 8, 9)),
+    "unet_map": (UNet(1, 3, n_convolutions=1, n_conditions=1, batch_norm=True), (2, 9, 10)),
 }
 
 
@@ -164,7 +161,7 @@ def test_raw_maps_and_two_outputs(tmp_path):
         WhiteNoise(0.1, when="fit", random_state=0),
         SmoothedCopies((1.0, 2.0)),
         BlockPool((3, 2)),
-        CNNRegressor(ConvNet(1, 3), loss="gaussian_nll", **SHORT),
+        CNNRegressor(ConvNet(1, 3, batch_norm=True, dropout=0.3), loss="gaussian_nll", **SHORT),
     ).fit(X, y)
     path = export_onnx(model, tmp_path / "net.onnx", metadata={"units": "g / cm3"}, check=X)
     found, (mean, std) = run(path, X), model.predict(X, return_std=True)
@@ -181,11 +178,25 @@ def test_raw_maps_and_two_outputs(tmp_path):
     }
 
 
+def test_check_looks_at_each_target(tmp_path, monkeypatch):
+    """A target of small values is not hidden behind one of large values."""
+    X = maps(8, 8, 9)
+    y = np.stack([1e9 * (1 + X.mean((1, 2))), X.std((1, 2))], 1)
+    model = CNNRegressor(ConvNet(1, 2), **SHORT).fit(X, y)
+    predict = CNNRegressor.predict
+    off = [0.0, 1.0]
+    monkeypatch.setattr(CNNRegressor, "predict", lambda self, X: predict(self, X) + off)
+    with pytest.raises(ValueError, match="'y_mean' of the file and the predictions"):
+        export_onnx(model, tmp_path / "net.onnx", check=X)
+    off[1] = 0.0
+    export_onnx(model, tmp_path / "net.onnx", check=X)
+
+
 def test_classes_and_mean_over_views(tmp_path):
     X = maps(12, 3, 8, 8)
     label = np.where(X.mean((1, 2, 3)) > np.median(X.mean((1, 2, 3))), "dense", "thin")
     views = {"augmentation": Symmetries(vectors=[(1, 2)]), "average_symmetries": True}
-    model = CNNClassifier(ConvNet(1, 3), **views, **SHORT).fit(X, label)
+    model = CNNClassifier(DenseNet((8,)), **views, **SHORT).fit(X, label)
     path = export_onnx(model, tmp_path / "net.onnx")
     close(run(path, X)["probabilities"], model.predict_proba(X))
     about = {prop.key: prop.value for prop in onnx.load(path).metadata_props}
@@ -195,7 +206,7 @@ def test_classes_and_mean_over_views(tmp_path):
 def test_box_of_another_size_beyond_whose_edge_is_the_other_side(tmp_path):
     X = maps(4, 8, 8)
     model = FieldRegressor(
-        FieldResNet(1, 3),
+        FieldResNet(1, 3, padding_mode="circular"),
         periodic=True,
         output="fraction",
         augmentation=Symmetries(),
@@ -288,6 +299,9 @@ def test_what_cannot_be_exported(tmp_path):
         (model, word, ValueError, "'metadata' parameter of export_onnx must be a dict of words"),
         (model, {"metadata": {"classes": ""}}, ValueError, "without the keys"),
         (model, {"check": X, "tolerance": -1.0}, ValueError, "No file was written"),
+        (model, {"check": X[:, :5]}, MapShapeError, r"\(n_samples, 8, 9\).* Got \(8, 5, 9\)"),
+        (model, {"check": X[:0]}, MapShapeError, "at least one"),
+        (model, {"sample_shape": 9}, ValueError, "'sample_shape' parameter of export_onnx"),
     ]
     for estimator, options, error, match in trials:
         with pytest.raises(error, match=match):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from skorch.callbacks import Callback
 
-from skastro.neural_network import CNNClassifier, CNNRegressor
+from skastro.neural_network import CNNClassifier, CNNRegressor, _precision
 from skastro.neural_network._precision import computing_in, resolve_precision
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda:0")
@@ -83,9 +83,10 @@ def test_switches_are_put_back(precision, allowed, before):
 
 
 NEWER_SWITCHES = f"""
+import runpy
 import torch
-from skastro.neural_network._precision import computing_in
 
+computing_in = runpy.run_path({_precision.__file__!r})["computing_in"]
 cuda, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
 def used():
     return [part.fp32_precision for part in (cuda, cudnn.conv, cudnn.rnn)]

@@ -234,7 +234,7 @@ def test_parallel_fits(streaming, backend, stored, rough, options):
     model = make_pipeline(FieldScaler(), CNNRegressor(streaming=streaming, **options))
     maps, cv = open_maps(stored), GroupKFold(3)
     here = cross_val_predict(model, maps, rough.y, groups=rough.groups, cv=cv)
-    with joblib.parallel_config(backend=backend, n_jobs=3):
+    with joblib.parallel_config(backend=backend, n_jobs=2):
         there = cross_val_predict(model, maps, rough.y, groups=rough.groups, cv=cv)
     np.testing.assert_array_equal(here, there)
 
