@@ -115,6 +115,7 @@ def main(folder):
         del file
     X = rechunk(folder / "maps.npy", folder / "maps.h5")
     fields = rechunk(folder / "fields.npy", folder / "fields.h5")
+    give_back()
     rose = {"numpy.asarray": rise(lambda: np.asarray(X).nbytes * 0)}
     for name in sorted(test_nd.FACTORIES.keys() - test_nd.NOT_ON_MAPS):
         y = fields if name in test_nd.TO_FIELDS else np.arange(N_SAMPLES) % 3

@@ -288,6 +288,8 @@ class ConvAutoencoder(Coder, NetEstimator):
             If a checkpoint cannot be read or written. Training goes on.
         ConvergenceWarning
             If a warm start finds nothing left to train.
+        PerformanceWarning
+            If chunks of a file are decompressed many times in an epoch, see `Streaming`.
         """
         X, sample_weight, groups = self._check_fit(X, None, sample_weight, groups)
         map_shape = map_layout(X.shape, getattr(self.net, "dim", None), self._name).map_shape

@@ -89,17 +89,19 @@ class PlainRows:
             If the file cannot be read or ends too soon.
         """
         out = np.empty((len(rows), *self.dataset.shape[1:]), dtype=np.float32)
-        at_once = max(1, _CONVERTED_BYTES // self._row_bytes)
+        at_once = max(1, min(len(rows), _CONVERTED_BYTES // self._row_bytes))
+        direct = self._dtype == out.dtype
+        buffer = np.empty((0 if direct else at_once, *out.shape[1:]), dtype=self._dtype)
         at = self.addresses[rows // self.per_chunk] + rows % self.per_chunk * self._row_bytes
         edges = np.flatnonzero(np.diff(at) != self._row_bytes) + 1
         edges = [0, *edges.tolist(), len(rows)]
         for start, stop in pairwise(edges):
-            if self._dtype == out.dtype and stop > start:
+            if direct and stop > start:
                 self._fill(memoryview(out[start:stop]).cast("B"), int(at[start]))
                 continue
             for first in range(start, stop, at_once):
                 some = out[first : min(first + at_once, stop)]
-                stored = np.empty(some.shape, dtype=self._dtype)
+                stored = buffer[: len(some)]
                 self._fill(memoryview(stored).cast("B"), int(at[first]))
                 with np.errstate(over="ignore"):  # infinite, as HDF5 makes it
                     some[...] = stored

@@ -264,6 +264,8 @@ class CNNClassifier(ClassifierMixin, NetEstimator):
             If a checkpoint cannot be read or written. Training goes on.
         ConvergenceWarning
             If a warm start finds nothing left to train.
+        PerformanceWarning
+            If chunks of a file are decompressed many times in an epoch, see `Streaming`.
         """
         X, sample_weight, groups = self._check_fit(X, y, sample_weight, groups)
         y = column_or_1d(y, warn=True)

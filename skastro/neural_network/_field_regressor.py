@@ -339,6 +339,8 @@ class FieldRegressor(RegressorMixin, FieldEstimator):
             If a checkpoint cannot be read or written. Training goes on.
         ConvergenceWarning
             If a warm start finds nothing left to train.
+        PerformanceWarning
+            If chunks of a file are decompressed many times in an epoch, see `Streaming`.
         """
         X, sample_weight, groups = self._check_fit(X, y, sample_weight, groups)
         y, n_targets, single = self._check_target(X, y)

@@ -300,6 +300,8 @@ class CNNRegressor(RegressorMixin, NetEstimator):
             If a checkpoint cannot be read or written. Training goes on.
         ConvergenceWarning
             If a warm start finds nothing left to train.
+        PerformanceWarning
+            If chunks of a file are decompressed many times in an epoch, see `Streaming`.
         """
         X, sample_weight, groups = self._check_fit(X, y, sample_weight, groups)
         y = check_array(y, ensure_2d=False, input_name="y", dtype=np.float64, estimator=self)

@@ -30,10 +30,10 @@ class MapNet(NeuralNet):
     """A skorch net that records losses by epoch, seeds epochs and can stop within one.
 
     What skorch does for each batch, it does where a callback listens to batches; else the
-    loss alone is noted, and on a GPU read at the end of the epoch. Feature maps are stored in the format
-    that suits the module. Outside training every batch is filled up to the same size, since the
-    size decides in which order products are summed: so the output for a map does not depend on
-    the maps beside it.
+    loss alone is noted, and on a GPU read at the end of the epoch. Feature maps are stored in the
+    format that suits the module. Outside training every batch is filled up to the same size, since
+    the size decides in which order products are summed: so the output for a map does not depend
+    on the maps beside it.
 
     Parameters
     ----------
@@ -202,7 +202,7 @@ class MapNet(NeuralNet):
             if listened:
                 self.notify("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch, **fit_params)
-            losses.append(noted(step["loss"]))
+            losses.append(_noted(step["loss"]))
             sizes.append(self.count_samples(batch))
             if listened:
                 self.history.record_batch(prefix + "_loss", step["loss"].item())
@@ -290,11 +290,14 @@ class MapNet(NeuralNet):
         """
         self._set_training(False)
         with torch.inference_mode():
-            outputs = [
-                torch.stack([self.infer(view(x)) for view in views]).cpu()
-                for x, _ in self.get_iterator(dataset)
-            ]
-        return torch.cat(outputs, dim=1)
+            outputs, n_done = None, 0
+            for x, _ in self.get_iterator(dataset):
+                some = torch.stack([self.infer(view(x)) for view in views])
+                if outputs is None:  # one array: small ones of each batch would lie in its gap
+                    outputs = torch.empty(len(views), len(dataset), *some.shape[2:])
+                outputs[:, n_done : n_done + len(x)] = some
+                n_done += len(x)
+        return outputs
 
     def _listened(self, event):
         """Whether a callback does something at an event."""
@@ -330,17 +333,17 @@ def fast_memory_format(module):
     return torch.channels_last_3d if solid and not (flat or mean_pooling) else None
 
 
-def noted(loss):
-    """A loss to keep until the end of the epoch.
-
-    Reading a number waits for a GPU. On the processor it does not, and a small tensor that outlives
-    its batch is worse: it lies in the gap that the batch leaves, where the next one no longer
-    fits, so that the memory of the process grows by a batch with each step.
-    """
-    return loss.item() if loss.device.type == "cpu" else loss
-
-
 def read_losses(losses):
     """Numbers of losses, some of which are numbers already and the others on a device."""
     n_read = sum(isinstance(loss, float) for loss in losses)
     return losses[:n_read] + (torch.stack(losses[n_read:]).tolist() if losses[n_read:] else [])
+
+
+def _noted(loss):
+    """A loss to keep until the end of the epoch.
+
+    Reading a number waits for a GPU. On the processor it does not, and a small tensor that
+    outlives its batch is worse: it lies in the gap that the batch leaves, where the next one no
+    longer fits, so that the memory of the process grows by a batch with each step.
+    """
+    return loss.item() if loss.device.type == "cpu" else loss

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import tracemalloc
 
 import h5py
 import numpy as np
@@ -65,6 +66,12 @@ def test_numbers_beyond_float32_are_infinite(tmp_path, reads):
     assert len(reads) == 1
 
 
+@pytest.mark.parametrize("dtype", ["<f4", "<f8"])
+def test_no_rows(tmp_path, values, dtype):
+    maps = store(tmp_path / "maps.h5", values.astype(dtype))
+    assert maps.source.read(np.array([], dtype=int)).shape == (0, 2, 5, 7)
+
+
 @pytest.mark.parametrize("layout", NOT_PLAIN)
 def test_other_layouts_are_left_to_hdf5(tmp_path, values, reads, layout):
     maps = store(tmp_path / "maps.h5", values, NOT_PLAIN[layout])
@@ -85,6 +92,23 @@ def test_neighbours_are_one_read(tmp_path, values, reads, layout, rows, numbers)
     maps = store(tmp_path / "maps.h5", values, PLAIN[layout])
     np.testing.assert_array_equal(np.asarray(maps[list(rows)]), values[list(rows)])
     assert [size // values[0].nbytes for size in reads] == numbers
+
+
+def test_other_numbers_are_converted_a_part_at_a_time(tmp_path, reads):
+    """So that a file of doubles takes little more memory than what is made of it."""
+    stored = np.random.default_rng(0).normal(size=(40, 512, 256))
+    maps = store(tmp_path / "maps.h5", stored)
+    maps[0]
+    del reads[:]
+    tracemalloc.start()
+    try:
+        found = np.asarray(maps)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_array_equal(found, stored.astype(np.float32))
+    assert len(reads) > 5
+    assert peak < 1.4 * found.nbytes
 
 
 def test_reads_in_pieces(tmp_path, values, monkeypatch):

@@ -117,6 +117,33 @@ def test_sources_of_several_parts(stored, rough, options, fits):
     fits.assert_same(lazy, CNNRegressor(**options).fit(X, rough.y))
 
 
+@pytest.mark.parametrize("combine", ["stack", "concatenate"])
+def test_transforms_of_members_see_the_same_batches(combine, stored):
+    """What parts carry is applied a batch at a time too, however far ahead is read."""
+    maps = open_maps(stored)
+    pca = MapPCA(5, random_state=0).fit(maps)
+    coded = pca.inverse_transform(pca.transform(maps))
+    parts = [coded, maps] if combine == "stack" else [coded[:7], coded[:0], coded[20:]]
+    chain = (stack_channels if combine == "stack" else concatenate)(parts)
+    shape = (2, 8, 9) if combine == "stack" else (1, 8, 9)
+    found = []
+    for streaming in (LITTLE, SOME, MUCH):
+        data = MapDataset(chain, shape, streaming=streaming)
+        data.epoch = 1
+        found.append(torch.cat([batch for batch, _ in Batches(data, 7, shuffle=True)]))
+    assert len(found[0]) == len(chain)
+    torch.testing.assert_close(found[1], found[0], rtol=0, atol=0)
+    torch.testing.assert_close(found[2], found[0], rtol=0, atol=0)
+
+
+def test_memory_of_parts_counts(rough, tmp_path):
+    """A part that is larger in its file than behind its transforms is held as in the file."""
+    np.save(tmp_path / "maps.npy", rough.X)
+    small = BlockPool(2, remainder="drop").fit_transform(open_maps(tmp_path / "maps.npy"))
+    assert stack_channels([small, small]).held_bytes == 2 * 8 * 9 * 4
+    assert concatenate([small, small]).held_bytes == 8 * 9 * 4
+
+
 def test_reads_are_few_and_ascending(rough, options):
     """A window of batches is one read, in the order of the file, beside the training thread."""
     maps = spied(rough.X)
