@@ -18,7 +18,7 @@ import skastro
 from ..exceptions import DivergenceError
 from ..maps import check_maps
 from ..nets import ConvNet
-from ..utils import as_numpy, check_groups, fingerprint, map_layout
+from ..utils import as_numpy, check_groups, fingerprint, map_layout, reuse_freed_blocks
 from ..utils._params import HasMethods, Interval, Options, StrOptions
 from ._batches import Batches, MapDataset
 from ._callbacks import describe_callback
@@ -185,6 +185,7 @@ class NetEstimator(NetParts, CallbackSupport, BaseEstimator):
         """Run the epochs that are left."""
         self.net_.train_split = None if valid is None else predefined_split(valid)
         self._set_callbacks()
+        reuse_freed_blocks()
         try:
             with (
                 own_generator(device),

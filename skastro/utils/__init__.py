@@ -1,6 +1,6 @@
 """Validation of shapes and values, and helpers shared by the whole library."""
 
-from ._allocator import keep_freed_memory
+from ._allocator import keep_freed_memory, reuse_freed_blocks
 from ._backend import as_numpy, contiguous, is_torch, like, namespace
 from ._discovery import all_estimators
 from ._fingerprint import fingerprint
@@ -28,4 +28,5 @@ __all__ = [
     "map_layout",
     "namespace",
     "replacing",
+    "reuse_freed_blocks",
 ]

@@ -4,6 +4,7 @@ import ctypes
 import json
 import os
 import platform
+import resource
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -107,3 +108,40 @@ def test_refusal_is_reported(refused, monkeypatch):
     assert keep_freed_memory() is (refused is None)
     if refused is None:
         assert settings == {-4: 0, -1: -1, -8: 1}
+
+
+FAULTS_OF_FEATURE_MAPS = """
+import resource, sys
+from skastro.utils import reuse_freed_blocks
+
+if "call" in sys.argv:
+    reuse_freed_blocks()
+for i in range(6):
+    if i == 2:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    blocks = [bytearray(8 * 2**20) for _ in range(3)]
+    del blocks
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@needs_glibc
+def test_blocks_are_reused():
+    """Pages of blocks that are freed and made again are not cleared each time."""
+    plain = {key: value for key, value in os.environ.items() if not key.startswith("MALLOC_")}
+    plain.pop("GLIBC_TUNABLES", None)
+    faults = [
+        int(
+            subprocess.run(
+                [sys.executable, "-c", FAULTS_OF_FEATURE_MAPS, *argument],
+                env=plain,
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout
+        )
+        for argument in ([], ["call"])
+    ]
+    n_pages = 4 * 3 * 8 * 2**20 // resource.getpagesize()
+    assert faults[0] > 0.3 * n_pages
+    assert faults[1] < 0.02 * n_pages
