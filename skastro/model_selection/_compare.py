@@ -206,9 +206,7 @@ def compare(
         # What is wrong with targets or score shows in the dummy, before hours of training.
         for of_dummy in (True, False):
             todo = [key for key in missing if (key[0] == DUMMY) is of_dummy]
-            parallel = Parallel(
-                n_jobs=1 if of_dummy else n_jobs, return_as="generator" if verbose else "list"
-            )
+            parallel = _parallel(1 if of_dummy else n_jobs, verbose)
             for key, outcome in zip(todo, parallel(map(job, todo)), strict=True):
                 outcomes[key] = outcome
                 advance()
@@ -283,6 +281,14 @@ def _check_dummy(outcomes):
             f"compare could not score the dummy on any fold, so that nothing else was fitted. "
             f"Check 'y' and 'scoring', or set dummy=False. The error:\n{outcomes[-1].failures[-1]}"
         )
+
+
+def _parallel(n_jobs, verbose):
+    """What runs the fits; one by one where a bar follows them and joblib's backend can do that."""
+    try:
+        return Parallel(n_jobs=n_jobs, return_as="generator" if verbose else "list")
+    except ValueError:
+        return Parallel(n_jobs=n_jobs)
 
 
 @contextmanager
