@@ -104,5 +104,5 @@ def warn_of_repeats(owner, y, rows):
         f"training stops too late. Pass the simulation of each sample: fit(X, y, groups=groups); "
         f"through a search or cross_validate, by metadata routing: set_fit_request(groups=True).",
         LeakageWarning,
-        stacklevel=5,
+        stacklevel=6,
     )

@@ -276,7 +276,7 @@ def test_pickle_and_clone():
 def test_defaults():
     """Five nets that learn their errors."""
     model = DeepEnsembleRegressor()
-    nothing = dict.fromkeys(("estimator", "n_jobs", "random_state"))
+    nothing = dict.fromkeys(("estimator", "n_jobs", "random_state")) | {"batched": False}
     assert model.get_params() == nothing | {"n_estimators": 5}
     model.set_params(n_estimators=1).fit(X[:4, :4, :4], Y[:4])
     assert model.estimator is None
