@@ -340,10 +340,8 @@ def read_losses(losses):
 
 
 def _noted(loss):
-    """A loss to keep until the end of the epoch.
-
-    Reading a number waits for a GPU. On the processor it does not, and a small tensor that
-    outlives its batch is worse: it lies in the gap that the batch leaves, where the next one no
-    longer fits, so that the memory of the process grows by a batch with each step.
-    """
+    """A loss to keep until the end of the epoch."""
+    # Reading a number waits for a GPU. On the processor it does not, and a small tensor that
+    # outlives its batch lies in the gap that the batch leaves, where the next one no longer fits,
+    # so that the memory of the process would grow by a batch with each step.
     return loss.item() if loss.device.type == "cpu" else loss
