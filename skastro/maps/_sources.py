@@ -3,12 +3,14 @@
 import math
 import os
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
 
 from ..exceptions import MapShapeError, MapSourceError
 from ._hdf5 import load_filters, plain_rows
+from ._plain_rows import CAN_READ, PlainRows
 
 CHUNK_BYTES = 1 << 25
 _ROWS_TO_TELL_BY = 8
@@ -94,20 +96,39 @@ class _FileSource:
         return self._handle
 
 
+class _OpenFile:
+    """A file that is open as long as this object is there."""
+
+    def __init__(self, path):
+        self.number = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        weakref.finalize(self, os.close, self.number)
+
+
 class NpySource(_FileSource):
-    """Maps in a ``.npy`` file, memory-mapped."""
+    """Maps in a ``.npy`` file; those in Fortran's order are memory-mapped."""
 
     def _open(self):
         try:
-            return np.lib.format.open_memmap(self.path, mode="r")
+            array = np.lib.format.open_memmap(self.path, mode="r")
+            if not (CAN_READ and array.ndim > 1 and array.flags.c_contiguous and array.size):
+                return array
+            file = _OpenFile(self.path)
         except (ValueError, EOFError, OSError) as error:
             raise MapSourceError(
                 f"open_maps: {self.path} is not a complete .npy file of numbers: {error}"
             ) from error
+        place = np.array([array.offset])
+        return PlainRows(file, file.number, array.shape, array.dtype, place, len(array))
 
     def read(self, rows):
-        """Rows as a new array, see `ArraySource.read`."""
-        return self._array()[rows].astype(np.float32, copy=False)
+        """Rows as a new array, see `Hdf5Source.read`."""
+        array = self._array()
+        if not isinstance(array, PlainRows):
+            return array[rows].astype(np.float32, copy=False)
+        try:
+            return _in_order(array.read, rows)
+        except OSError as error:
+            raise MapSourceError(f"LazyMaps: cannot read {self}: {error}") from error
 
     def __repr__(self):
         return str(self.path)
@@ -176,15 +197,14 @@ class Hdf5Source(_FileSource):
         if looked_at is not dataset:
             plain = plain_rows(dataset)
             self._plain = dataset, plain
-        unique, inverse = np.unique(rows, return_inverse=True)
         try:
-            out = plain.read(unique) if plain else self._read_stretches(dataset, unique)
+            return _in_order(plain.read if plain else self._read_stretches, rows)
         except OSError as error:
             raise MapSourceError(f"LazyMaps: cannot read {self}: {error}") from error
-        return out if len(out) == len(rows) and (np.diff(inverse) > 0).all() else out[inverse]
 
-    def _read_stretches(self, dataset, unique):
+    def _read_stretches(self, unique):
         """Ascending rows by way of HDF5."""
+        dataset = self._array()
         row_bytes = self.dtype.itemsize * math.prod(self.shape[1:])
         per_chunk = dataset.chunks[0] if dataset.chunks else 1
         out = np.empty((len(unique), *self.shape[1:]), dtype=np.float32)
@@ -200,6 +220,13 @@ class Hdf5Source(_FileSource):
 
     def __repr__(self):
         return f"{self.path}::{self.dataset}"
+
+
+def _in_order(read, rows):
+    """Rows in any order by a function that reads ascending ones."""
+    unique, inverse = np.unique(rows, return_inverse=True)
+    out = read(unique)
+    return out if len(out) == len(rows) and (np.diff(inverse) > 0).all() else out[inverse]
 
 
 def _stretches(rows, per_chunk, at_most):

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..exceptions import MapShapeError
 from ._lazy import LazyMaps, open_members
-from ._sources import ArraySource, NpySource
+from ._sources import ArraySource
 
 
 class StackedSource:
@@ -157,15 +157,15 @@ def _n_channels(member, dim):
 
 
 def _read_into(out, member, rows):
-    """Fill the channels of one member; a large array is copied row by row, without a buffer."""
+    """Fill the channels of one member; an array is copied row by row, without a buffer."""
     source = member.source
-    if member.steps or not isinstance(source, ArraySource | NpySource):
+    if member.steps or not isinstance(source, ArraySource):
         start = 0  # in chunks of the member, as steps may shrink samples that are large before
         for chunk in LazyMaps(source, rows, member.steps, member.epoch).chunks():
             part = out[start : start + len(chunk)]
             part[...] = chunk.reshape(part.shape)
             start += len(chunk)
         return
-    array = np.asarray(source.array if isinstance(source, ArraySource) else source._array())
+    array = np.asarray(source.array)
     for sample, row in zip(out, rows.tolist(), strict=True):
         sample[...] = array[row]

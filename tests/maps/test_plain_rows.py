@@ -1,4 +1,4 @@
-"""Rows of HDF5 files that are read past the library, and when they may be."""
+"""Rows of files that are read by the operating system, and when they may be."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from skastro.exceptions import MapSourceError
-from skastro.maps import _hdf5, open_maps, rechunk
+from skastro.maps import _plain_rows, open_maps, rechunk
 
 ROWS = [slice(None), slice(3, 19), [5, 6, 9, 2, 2, 21], slice(None, None, -3), [22, 4], []]
 PLAIN = {
@@ -45,7 +45,7 @@ def reads(monkeypatch):
         sizes.append(sum(map(len, buffers)))
         return preadv(descriptor, buffers, offset)
 
-    monkeypatch.setattr(_hdf5.os, "preadv", counted)
+    monkeypatch.setattr(_plain_rows.os, "preadv", counted)
     return sizes
 
 
@@ -113,7 +113,7 @@ def test_other_numbers_are_converted_a_part_at_a_time(tmp_path, reads):
 
 def test_reads_in_pieces(tmp_path, values, monkeypatch):
     preadv = os.preadv
-    monkeypatch.setattr(_hdf5.os, "preadv", lambda d, b, at: preadv(d, [b[0][:33]], at))
+    monkeypatch.setattr(_plain_rows.os, "preadv", lambda d, b, at: preadv(d, [b[0][:33]], at))
     maps = store(tmp_path / "maps.h5", values)
     np.testing.assert_array_equal(np.asarray(maps), values)
 
@@ -215,3 +215,27 @@ def test_plugin_is_loaded_when_it_is_needed(tmp_path):
     )
     command = [sys.executable, "-c", code, str(tmp_path / "maps.h5")]
     assert float(subprocess.run(command, capture_output=True, check=True).stdout) == 12000
+
+
+@pytest.mark.parametrize("dtype", ["<f4", ">f8", "u1"])
+def test_values_of_npy(tmp_path, values, reads, dtype):
+    """Neighbours are one read, rows may come twice, and the numbers are those of NumPy."""
+    stored = values.astype(dtype)
+    np.save(tmp_path / "maps.npy", stored)
+    maps = open_maps(tmp_path / "maps.npy")
+    for rows in ROWS:
+        np.testing.assert_array_equal(np.asarray(maps[rows]), stored[rows].astype(np.float32))
+    reads.clear()
+    np.asarray(maps[[5, 9, 6, 2, 2, 8]])
+    assert [n // (70 * stored.itemsize) for n in reads] == [1, 2, 2]
+
+
+def test_npy_that_has_shrunk(tmp_path, values):
+    """A file that lost its end is an error, where a memory map would end the process."""
+    path = tmp_path / "maps.npy"
+    np.save(path, values.astype("float32"))
+    maps = open_maps(path)
+    assert np.asarray(maps[:3]).shape == (3, *values.shape[1:])
+    os.truncate(path, path.stat().st_size - 100)
+    with pytest.raises(MapSourceError, match=r"maps\.npy: the file ends 100 bytes too soon"):
+        np.asarray(maps)
