@@ -23,7 +23,6 @@ LAYOUTS = {
     "lzf": {"compression": "lzf"},
     "blosc": {"compression": "blosc"},
 }
-N_EPOCHS = 2
 
 
 def arguments():
@@ -38,6 +37,9 @@ def arguments():
         default=64,
         help="maps of an epoch, drawn from the whole file; in memory they are all that is held",
     )
+    parser.add_argument("--epochs", type=int, default=2, help="the last of which is timed")
+    parser.add_argument("--layers", type=int, default=4, help="of the net")
+    parser.add_argument("--filters", type=int, default=16, help="of each layer")
     parser.add_argument("--rounds", type=int, default=3, help="processes for each arm")
     parser.add_argument("--block-size", type=int, default=1, help="of Streaming, for files")
     parser.add_argument("--folder", help="where the temporary files are put, two at a time")
@@ -102,8 +104,8 @@ def child(options):
     rows = np.sort((first[:, None] * options.block_size + np.arange(options.block_size)).ravel())
     maps = np.asarray(maps[rows]) if where == "memory" else maps[rows]
     model = CNNRegressor(
-        ConvNet(n_layers=4, n_filters=16),
-        max_epochs=N_EPOCHS,
+        ConvNet(n_layers=options.layers, n_filters=options.filters),
+        max_epochs=options.epochs,
         batch_size=32,
         early_stopping=False,
         schedule=None,
@@ -130,8 +132,8 @@ def run(where, path, options):
     """One arm in a fresh process, on one thread."""
     warm(path)
     command = [sys.executable, __file__, "--child", where, str(path)]
-    command += ["--epoch-megabytes", str(options.epoch_megabytes)]
-    command += ["--block-size", str(options.block_size)]
+    for option in ("epoch_megabytes", "block_size", "epochs", "layers", "filters"):
+        command += [f"--{option.replace('_', '-')}", str(getattr(options, option))]
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     process = subprocess.run(
         command, stdout=subprocess.PIPE, text=True, check=True, env=os.environ | threads
