@@ -74,6 +74,11 @@ class DeepEnsembleRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     regressor whose ``predict`` takes `return_std`. Other estimators that wrap one, as a search
     does, pass no standard deviations on, so that only the spread of the members' means is left.
 
+    With ``batched=True`` the weights of all members are stacked, and ``torch.func.vmap`` makes one
+    batched product of the products of all. On two cores, 8 and 32 dense nets with 2,100 weights
+    or fewer trained 2.2 to 3.8 times as fast as in two processes (``benchmarks/many_fits.py``),
+    since single ones of them are mostly overhead. A net of 2500-350-17 units is slower so.
+
     References
     ----------
     .. [1] B. Lakshminarayanan, A. Pritzel, C. Blundell, "Simple and scalable predictive
