@@ -7,10 +7,10 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
+from _memory import account
 from torch.utils.flop_counter import FlopCounterMode
 
 from skastro.nets import AlexNet, CMDNet, ConvNet, FieldResNet, ResNet, UNet
@@ -110,14 +110,10 @@ def child(options):
         random_state=0,
     ).fit(X, y)
     seconds = min(epoch["dur"] for epoch in model.history_)
-    peak = next(
-        int(line.split()[1])
-        for line in Path("/proc/self/status").read_text().splitlines()
-        if line.startswith("VmHWM")
-    )
+    peak = account("VmHWM")
     start = time.perf_counter()
     model.predict(X)
-    print(json.dumps([seconds / n, (time.perf_counter() - start) / n, peak / 2**20]))
+    print(json.dumps([seconds / n, (time.perf_counter() - start) / n, peak / 2**30]))
 
 
 def main():

@@ -7,12 +7,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
+from _memory import OwnMemory
 
 SIZE = 50
 N_COMPONENTS = 20
@@ -56,21 +56,6 @@ def write_maps(path, n_samples):
         fields = irfft2(draws.view(np.complex64)[..., 0] * amplitude, (n, n))
         maps[start : start + len(fields)] = fields[:, :SIZE, :SIZE]
     maps.flush()
-
-
-class OwnMemory(threading.Thread):
-    """Watch the memory that is the process's own; mapped files are the system's cache."""
-
-    def __init__(self):
-        super().__init__(daemon=True)
-        self.peak = 0
-
-    def run(self):
-        """Keep the greatest value that is seen."""
-        while True:
-            status = Path("/proc/self/status").read_text().split("RssAnon:")[1]
-            self.peak = max(self.peak, 1024 * int(status.split()[0]))
-            time.sleep(0.02)
 
 
 def fitted(arm, path, n_samples):

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from pca import OwnMemory
+from _memory import OwnMemory, account
 
 LAYOUTS = {
     "npy": None,
@@ -70,12 +70,6 @@ def warm(path):
             pass
 
 
-def highest_resident():
-    """Greatest resident memory of the process by the system's account, mapped files included."""
-    status = Path("/proc/self/status").read_text().split("VmHWM:")[1]
-    return 1024 * int(status.split()[0])
-
-
 def child(options):
     """Train on maps of one file, and print what an epoch takes."""
     from skorch.callbacks import Callback
@@ -122,7 +116,7 @@ def child(options):
         "maps": len(rows),
         "wall": wall,
         "processor": processor,
-        "resident": highest_resident(),
+        "resident": account("VmHWM"),
         "own": memory.peak,
     }
     print(json.dumps(result))
