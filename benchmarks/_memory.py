@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def account(name):
-    """A figure of the process in bytes: VmHWM is the greatest resident memory, mapped files included.
+    """A figure of this process, such as VmHWM: the greatest resident memory, mapped files too.
 
     Parameters
     ----------

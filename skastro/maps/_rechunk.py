@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..utils import progress_bar
 from ._lazy import open_maps
 from ._new_file import new_file
 
@@ -113,7 +114,7 @@ def rechunk(
     storage = _storage(maps.shape, dtype, chunk_rows, compression)
     with (
         new_file(path, n_bytes, compressed=compression is not None) as file,
-        _progress(verbose, path.name, len(maps)) as advance,
+        progress_bar(verbose, f"rechunk {path.name}", len(maps), "maps") as advance,
         _npy_writer(file, maps.shape, dtype)
         if of_numpy
         else _hdf5_writer(file, dataset, maps.shape, dtype, storage) as write,
@@ -237,30 +238,3 @@ def _hdf5_writer(file, dataset, shape, dtype, storage):
     with h5py.File(file, "w") as hdf5:
         new = hdf5.create_dataset(dataset, shape, dtype, **storage)
         yield write
-
-
-@contextmanager
-def _progress(verbose, name, n_samples):
-    """Yields what moves a progress bar on."""
-    if not verbose:
-        yield lambda n: None
-        return
-    from rich import get_console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=16),
-        MofNCompleteColumn(),
-        TextColumn("maps"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=get_console()) as bar:
-        task = bar.add_task(f"rechunk {name}", total=n_samples)
-        yield lambda n: bar.advance(task, n)

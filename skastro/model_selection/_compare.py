@@ -1,12 +1,9 @@
 """Candidates beside a mean and summary statistics, on the same folds."""
 
 import warnings
-from contextlib import contextmanager
 from numbers import Integral, Real
 
 import numpy as np
-from rich import get_console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from sklearn.base import clone, is_classifier
 from sklearn.metrics import make_scorer
 from sklearn.utils.parallel import Parallel, delayed
@@ -14,7 +11,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from ..datasets._checks import message
 from ..exceptions import CheckpointWarning
 from ..metrics import field_r2_score
-from ..utils import fingerprint
+from ..utils import fingerprint, progress_bar
 from ._candidates import DUMMY, SUMMARY, baselines, named_candidates
 from ._comparison import Comparison
 from ._comparison_files import FoldFile, open_folder
@@ -201,7 +198,7 @@ def compare(
             files.get(key),
         )
 
-    with _bar(verbose, len(keys), len(outcomes)) as advance:
+    with progress_bar(verbose, "compare", len(keys), "fits", len(outcomes)) as advance:
         missing = [key for key in keys if key not in outcomes]
         # What is wrong with targets or score shows in the dummy, before hours of training.
         for of_dummy in (True, False):
@@ -289,17 +286,3 @@ def _parallel(n_jobs, verbose):
         return Parallel(n_jobs=n_jobs, return_as="generator" if verbose else "list")
     except ValueError:
         return Parallel(n_jobs=n_jobs)
-
-
-@contextmanager
-def _bar(verbose, n_fits, n_done):
-    """A progress bar if it is asked for; yields what moves it on by one fit."""
-    if not verbose:
-        yield lambda: None
-        return
-    columns = BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("fits")
-    with Progress(
-        TextColumn("{task.description}"), *columns, TimeRemainingColumn(), console=get_console()
-    ) as progress:
-        task = progress.add_task("compare", total=n_fits, completed=n_done)
-        yield lambda: progress.advance(task)

@@ -2,21 +2,18 @@
 
 import math
 import os
-from contextlib import contextmanager
 from itertools import permutations
 from numbers import Integral
 
 import h5py
 import numpy as np
-from rich import get_console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from sklearn.utils.validation import check_is_fitted
 
 import skastro
 
 from ..datasets._checks import check_path, check_switch, message
 from ..maps import LazyMaps, open_maps
-from ..utils import fingerprint
+from ..utils import fingerprint, progress_bar
 from ._fitted_identity import fitted_identity
 from ._prediction_file import PredictionFile
 
@@ -158,12 +155,12 @@ def predict_to_file(
         }
         about = {"estimator": type(estimator).__name__, "method": method}
         file.create(arrays, n_samples, _rows_at_once(X, first, memory), about)
-    with _progress(verbose, file, n_samples) as advance:
+    with progress_bar(verbose, _OWNER, n_samples, "samples", file.n_done) as advance:
         while file.n_done < n_samples:
             stop = min(file.n_done + file.rows_at_once, n_samples)
             made = outputs(file.n_done, stop)
             file.append([_stored(*pair) for pair in zip(made, file.dtypes(), strict=True)])
-            advance(file.n_done)
+            advance(len(made[0]))
     return file.path
 
 
@@ -252,21 +249,3 @@ def _rows_at_once(X, first, memory):
         cells = max(cells, math.prod(X.source.shape[1:]))
     per_sample = 8 * cells + 2 * sum(one.nbytes for one in first)
     return max(1, int(memory) // per_sample)
-
-
-@contextmanager
-def _progress(verbose, file, n_samples):
-    """What is told how many samples are done."""
-    if not verbose:
-        yield lambda n_done: None
-        return
-    columns = [
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=16),
-        MofNCompleteColumn(),
-        TextColumn("samples"),
-        TimeRemainingColumn(),
-    ]
-    with Progress(*columns, console=get_console(), refresh_per_second=4) as bars:
-        bar = bars.add_task(_OWNER, total=n_samples, completed=file.n_done)
-        yield lambda n_done: bars.update(bar, completed=n_done)

@@ -7,6 +7,7 @@ from ._fingerprint import fingerprint
 from ._finite import check_finite
 from ._groups import check_groups
 from ._pandas import import_pandas
+from ._progress_bar import progress_bar
 from ._replacing import replacing
 from ._routing import final_fit_params, inner_fit_params
 from ._shapes import MapLayout, map_layout
@@ -27,6 +28,7 @@ __all__ = [
     "like",
     "map_layout",
     "namespace",
+    "progress_bar",
     "replacing",
     "reuse_freed_blocks",
 ]
