@@ -8,7 +8,10 @@ __all__ = [
     "LeakageWarning",
     "MapShapeError",
     "MapSourceError",
+    "ModelFileError",
+    "ModelVersionWarning",
     "PerformanceWarning",
+    "TrainingRangeWarning",
     "UnitMismatchError",
 ]
 
@@ -19,6 +22,10 @@ class MapShapeError(ValueError):
 
 class MapSourceError(OSError):
     """The file behind lazy maps is gone, unreadable or no longer holds what it held."""
+
+
+class ModelFileError(ValueError):
+    """A model cannot be written as a file, or a file holds no model that can be trusted."""
 
 
 class UnitMismatchError(ValueError):
@@ -51,3 +58,11 @@ class LeakageWarning(UserWarning):
 
 class PerformanceWarning(UserWarning):
     """Something takes much more time than it has to, for a reason that can be put right."""
+
+
+class ModelVersionWarning(UserWarning):
+    """A model was saved by other versions than those that load it."""
+
+
+class TrainingRangeWarning(UserWarning):
+    """A model is given data unlike those it was trained on, so that it extrapolates."""

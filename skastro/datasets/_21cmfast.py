@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import numpy as np
-from sklearn.utils import Bunch
 
-from ..maps import LazyMaps, stack_channels
+from ..maps import LazyMaps, MapBunch, stack_channels
 from ._21cmfast_box import FIELDS, UNKNOWN_SEED, BoxSource
 from ._21cmfast_find import find_boxes
 from ._21cmfast_request import OWNER, check_samples, choose
@@ -194,7 +193,7 @@ def load_21cmfast(
         return maps, codes
     used = [sample.boxes[name] for sample in samples for name in names]
     corrected = [box.velocity_corrected for box in used if box.field == "brightness_temp"]
-    return Bunch(
+    return MapBunch(
         maps=maps,
         target=codes,
         target_names=target_names,

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import numpy as np
-from sklearn.utils import Bunch
 
+from ..maps import MapBunch
 from ._c2ray_fields import FIELDS, KIND_OF, OWNER, Physics, make_cubes, units_of
 from ._c2ray_names import KNOWN_NAMES, NamedFile, recognize
 from ._cbin_find import find_files
@@ -220,7 +220,7 @@ def load_c2ray(
     if return_X_y:
         return maps, y
     length, cell = sides(maps, physics.box_size)
-    return Bunch(
+    return MapBunch(
         maps=maps,
         target=y,
         groups=unknown_or(seed, len(maps)),

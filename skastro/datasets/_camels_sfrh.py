@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-from sklearn.utils import Bunch
 
 from ..exceptions import DatasetFormatError, DatasetNotFoundError, MapShapeError, MapSourceError
-from ..maps import open_maps
+from ..maps import MapBunch, open_maps
 from ._checks import check_choice, check_path, check_switch
 from ._cmd_format import BOX_SIZE_MPC_H, HUBBLE, PARAMETER_NAMES, PARAMETER_RANGES
 from ._cmd_tables import read_table, six_parameters
@@ -136,7 +135,7 @@ def load_camels_sfrh(path, *, suite="IllustrisTNG", return_X_y=False):
     from astropy import units
 
     groups = np.arange(len(target))
-    return Bunch(
+    return MapBunch(
         maps=maps,
         target=target,
         target_names=np.array(PARAMETER_NAMES),

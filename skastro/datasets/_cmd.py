@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-from sklearn.utils import Bunch
 
 from ..exceptions import DatasetFormatError, MapShapeError, MapSourceError
-from ..maps import open_maps, stack_channels
+from ..maps import MapBunch, open_maps, stack_channels
 from ._checks import check_path, check_switch
 from ._cmd_find import find_files
 from ._cmd_format import (
@@ -263,7 +262,7 @@ def cmd_bunch(maps, simulations, *, target, all_parameters, initial_conditions, 
     unit = "unit2d" if maps.ndim == 4 else "unit3d"
     fields = [FIELDS[name] for name in described["field_names"]]
     ranges = PARAMETER_RANGES.get(hydrodynamic(described["suite"]))
-    return Bunch(
+    return MapBunch(
         maps=maps,
         target=target[groups],
         target_names=np.array(PARAMETER_NAMES[: target.shape[1]]),

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.lib.npyio import NpzFile
-from sklearn.utils import Bunch
 
 from skastro.exceptions import DatasetFormatError, DatasetNotFoundError
 
+from ..maps import MapBunch
 from ._checks import check_choice, check_path, message
 
 _OWNER = "load_limlam"
@@ -96,7 +96,7 @@ def load_limlam(paths, *, units="uK"):
         name: found[0][name] if name in _SHARED else np.stack([one[name] for one in found])
         for name in common
     }
-    return Bunch(
+    return MapBunch(
         maps=maps,
         frequencies=found[0]["map_frequencies"],
         ra=found[0]["map_pixel_ra"],

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from sklearn.utils import Bunch
 
+from ..maps import MapBunch
 from ._cbin import read_numpy_header
 from ._cbin_find import find_files
 from ._cbin_samples import (
@@ -222,7 +222,7 @@ def load_pinion(
         return maps, y
     known = {name: _unit(name, kind, told) for name, kind in kinds.items()}
     length, cell = sides(maps, given["box_size"])
-    return Bunch(
+    return MapBunch(
         maps=maps,
         target=y,
         groups=unknown_or(seed, len(maps)),

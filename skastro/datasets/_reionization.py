@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import numpy as np
-from sklearn.utils import Bunch
 
+from ..maps import MapBunch
 from ._checks import (
     check_choice,
     check_fields,
@@ -177,7 +177,7 @@ def load_reionization_slices(
     n_cubes = int(np.prod(boxes))
     indices = np.tile(first.slice_index.astype(np.int64), (n_cubes, 1))
     mean_xHI = np.stack([header.mean_xHI[np.ix_(f_rows, z_rows)] for header in headers])
-    return Bunch(
+    return MapBunch(
         maps=maps,
         target=codes,
         groups=np.array([header.seed for header in headers], dtype=np.int64)[seed_row],

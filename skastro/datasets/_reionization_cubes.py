@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import numpy as np
-from sklearn.utils import Bunch
 
+from ..maps import MapBunch
 from ._cbin_find import find_files
 from ._cbin_samples import filenames, make_maps, sides
 from ._checks import check_fields, check_switch, check_values, message, rows_of_values
@@ -154,7 +154,7 @@ def load_reionization_cubes(
     length, cell = sides(maps, groups[0].box_size)
     units = {name: _unit(groups[0].units[name][0]) for name in loaded}
     seeds = np.array([group.seed for group in groups], dtype=np.int64)
-    return Bunch(
+    return MapBunch(
         maps=maps,
         target=y,
         groups=seeds,

@@ -1,5 +1,6 @@
 """Maps in files larger than memory, read and transformed when they are needed."""
 
+from ._bunch import MapBunch
 from ._checks import check_maps, checked_chunks
 from ._concatenate import concatenate
 from ._constant import constant_channels
@@ -11,6 +12,7 @@ from ._transformer import InvertibleMixin, MapTransformer
 __all__ = [
     "InvertibleMixin",
     "LazyMaps",
+    "MapBunch",
     "MapTransformer",
     "check_maps",
     "checked_chunks",

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ._html import maps_html
 from ._sources import CHUNK_BYTES, Hdf5Source, held_source, make_source
 
 
@@ -151,6 +152,9 @@ class LazyMaps:
         ]
         steps = f", steps=[{', '.join(names)}]" if names else ""
         return f"LazyMaps(shape={self.shape}, source={self.source}{steps})"
+
+    def _repr_html_(self):
+        return maps_html(self)
 
     def __getstate__(self):
         return self.__dict__ | {"rows": _packed(self.rows)}

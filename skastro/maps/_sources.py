@@ -156,6 +156,13 @@ class Hdf5Source(_FileSource):
     def _identity(self):
         return *super()._identity(), self.dataset
 
+    @property
+    def unit(self):
+        """Unit that the dataset states, as text."""
+        attributes = self._array().attrs
+        value = attributes.get("units", attributes.get("unit", ""))
+        return value.decode() if isinstance(value, bytes) else str(value)
+
     def _open(self):
         import h5py
 

@@ -6,11 +6,10 @@ from numbers import Real
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from ..datasets._checks import message
-from ..maps import LazyMaps, MapTransformer, check_maps
+from ..maps import LazyMaps, MapBunch, MapTransformer, check_maps
 from ..utils._params import DIM, HasMethods, Interval, StrOptions
 from ._unit_channels import (
     FRAMES,
@@ -317,7 +316,7 @@ class UnitConverter(MapTransformer):
         check_stated(converter, claims.fit(maps[:1]))
         converted = converter.transform(maps, redshift=redshift)
         found = {"units": converter.to_units_, "frames": converter.to_frames_}
-        return Bunch(**(dict(data) | {"maps": converted} | found))
+        return MapBunch(**(dict(data) | {"maps": converted} | found))
 
     def _inverted(self):
         """The fitted converter the other way round."""

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 from astropy import units
-from sklearn.utils import Bunch
 
 from ..datasets._checks import check_fields, check_switch
+from ..maps import MapBunch
 from ..utils._seeds import seed_entropy
 from ._collapse import LinearVariance
 from ._excursion_set import ExcursionSet
@@ -238,7 +238,7 @@ def make_ionized_boxes(
 
     box, _, time = (index.ravel() for index in np.indices(shape))
     redshift, seed = np.array(redshifts)[time], np.array(seeds, dtype=np.int64)[box]
-    return Bunch(
+    return MapBunch(
         maps=maps.reshape(-1, len(fields), *grid.shape),
         target=redshift.copy(),
         groups=seed.copy(),

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from astropy import units as astropy_units
 from joblib import Parallel, delayed
-from sklearn.utils import Bunch
 
 from ..datasets._checks import message
+from ..maps import MapBunch
 from ..utils._luminosity import LUMINOSITY_EDGES
 from ..utils._seeds import seed_entropy
 from ._checks import check_count
@@ -172,7 +172,7 @@ def make_line_intensity_maps(
             raise ValueError(message(_OWNER, "catalogs", allowed, groups))
         groups = [0]
     counts = np.concatenate([field.counts for field in fields])
-    return Bunch(
+    return MapBunch(
         maps=np.concatenate([field.maps for field in fields]),
         target=counts.copy(),
         counts=counts,
@@ -280,7 +280,7 @@ def _draw_maps(source, models, priors, n_draws, mapper, edges, key):
         else:
             names.append(getattr(model, "__name__", type(model).__name__))
             parameters.append({})
-    return Bunch(
+    return MapBunch(
         maps=maps,
         counts=counts,
         group=catalog.group,

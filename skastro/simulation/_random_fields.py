@@ -4,9 +4,9 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy import fft
-from sklearn.utils import Bunch
 
 from ..datasets._checks import message
+from ..maps import MapBunch
 from ..utils._modes import floats
 from ..utils._seeds import seed_entropy
 from ._checks import check_count
@@ -228,7 +228,7 @@ def _make_fields(owner, kind, n_samples, shape, box_size, ranges, noise, target,
         target = _checked_target(owner, target, n_samples)
     seed = seed_entropy(owner, random_state)
     maps, target, score = _draw(modes, n_samples, ranges, target, seed, kind)
-    return Bunch(
+    return MapBunch(
         maps=maps,
         target=target,
         groups=np.arange(n_samples),
