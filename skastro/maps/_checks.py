@@ -1,20 +1,35 @@
 """The check that every estimator puts its maps through."""
 
+from collections.abc import Iterator
+
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, validate_data
 
 from ..exceptions import MapShapeError
 from ..utils import check_finite, is_torch, map_layout
+from ..utils._training_record import drop_records, record_of
+from ..utils._typing import Array, Maps, MapsLike
 from ._lazy import LazyMaps
 from ._sources import CHUNK_BYTES
 
 
-def check_maps(estimator, X, *, reset, dim=None, free_size=False, min_samples=1):
+def check_maps(
+    estimator: BaseEstimator,
+    X: MapsLike,
+    *,
+    reset: bool,
+    dim: int | None = None,
+    free_size: bool = False,
+    min_samples: int = 1,
+    compare: bool = True,
+) -> Maps:
     """Check the maps that were given to an estimator.
 
     The shape of a sample is compared with that of the fit, and values must be finite. Lazy
     maps are not read, so of them only the shape is checked; their values are checked when
-    they are read, see `checked_chunks`.
+    they are read, see `checked_chunks`. A model that was loaded from a file knows what it was
+    trained on, and compares: of lazy maps it reads a few rows for this.
 
     Parameters
     ----------
@@ -31,6 +46,8 @@ def check_maps(estimator, X, *, reset, dim=None, free_size=False, min_samples=1)
         theirs in any case: to scikit-learn these are features.
     min_samples : int, default=1
         The least number of samples.
+    compare : bool, default=True
+        Whether values are compared with those of the training, where these are known.
 
     Returns
     -------
@@ -43,6 +60,11 @@ def check_maps(estimator, X, *, reset, dim=None, free_size=False, min_samples=1)
         If the shape of a sample is not that of the fit, or no shape of maps.
     ValueError
         If values are not finite, complex or masked, or samples are too few.
+
+    Warns
+    -----
+    TrainingRangeWarning
+        If the estimator was loaded from a file and the maps are unlike those of its training.
     """
     owner = type(estimator).__name__
     if isinstance(X, np.ma.MaskedArray) and X.mask.any():
@@ -50,11 +72,7 @@ def check_maps(estimator, X, *, reset, dim=None, free_size=False, min_samples=1)
             f"{owner} takes no masked values, and the mask of X would be lost. Fill them first: "
             f"X.filled(value)."
         )
-    if not isinstance(X, LazyMaps) and not is_torch(X):
-        X = X if hasattr(X, "shape") else np.asarray(X)
-        with np.errstate(over="ignore"):
-            X = _check_array(estimator, X, reset, dim, free_size, min_samples)
-    else:
+    if isinstance(X, LazyMaps) or is_torch(X):
         _forget_names(estimator, reset)
         _check_shape(estimator, X.shape, reset, dim, free_size)
         if len(X) < min_samples:
@@ -65,11 +83,19 @@ def check_maps(estimator, X, *, reset, dim=None, free_size=False, min_samples=1)
             if X.is_complex():
                 raise ValueError(f"{owner} takes real maps; got a tensor of {X.dtype}.")
             X = X.float()
+    else:
+        X = X if hasattr(X, "shape") else np.asarray(X)
+        with np.errstate(over="ignore"):
+            X = _check_array(estimator, X, reset, dim, free_size, min_samples)
     if reset:
         estimator.sample_shape_ = tuple(X.shape[1:])
         estimator.n_features_in_ = X.shape[1]
+        drop_records(estimator)
     if not isinstance(X, LazyMaps):
         check_finite(X, owner, dim=dim)
+    record = record_of(estimator)
+    if compare and record is not None:
+        record.check_maps(X)
     return X
 
 
@@ -121,7 +147,7 @@ def _check_shape(estimator, shape, reset, dim, free_size):
     )
 
 
-def checked_chunks(X, owner, dim=None):
+def checked_chunks(X: Maps, owner: str, dim: int | None = None) -> Iterator[Array]:
     """Go through maps a chunk at a time, in memory or not, and check lazy ones.
 
     Parameters

@@ -1,10 +1,12 @@
 """Rows of several maps, one after the other."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 
 from ..exceptions import MapShapeError
+from ..utils._typing import MapsLike, PathLike
 from ._lazy import LazyMaps, open_members
 
 
@@ -95,7 +97,7 @@ class ConcatenatedSource:
         return f"concatenation of [{', '.join(repr(member.source) for member in self.members)}]"
 
 
-def concatenate(maps):
+def concatenate(maps: Sequence[PathLike | MapsLike]) -> LazyMaps:
     """Put the samples of several maps one after the other, reading nothing.
 
     Parameters

@@ -1,9 +1,11 @@
 """Channels that hold one number for each map."""
 
+from collections.abc import Sequence
 from numbers import Integral
 
 import numpy as np
 
+from ..utils._typing import ArrayLike
 from ._lazy import LazyMaps
 
 
@@ -65,7 +67,7 @@ class ConstantSource:
         return "constants"
 
 
-def constant_channels(values, spatial):
+def constant_channels(values: ArrayLike, spatial: Sequence[int]) -> LazyMaps:
     """Make channels that are constant over each map, such as its redshift.
 
     Nothing but the numbers is kept in memory; cells are filled when maps are read.

@@ -1,13 +1,22 @@
 """LazyMaps: rows of a source and the transforms that are still to be applied."""
 
+from __future__ import annotations
+
 import copy
 import math
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
+from numpy.typing import DTypeLike
 
+from ..utils._training_record import drop_records
+from ..utils._typing import Array, MapsLike, PathLike
 from ._html import maps_html
 from ._sources import CHUNK_BYTES, Hdf5Source, held_source, make_source
+
+if TYPE_CHECKING:
+    from ._transformer import MapTransformer
 
 
 class Step(NamedTuple):
@@ -21,16 +30,16 @@ class Step(NamedTuple):
         Whether its inverse is applied.
     """
 
-    transformer: object
+    transformer: MapTransformer
     inverse: bool = False
 
-    def sample_shape(self, shape):
+    def sample_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of a sample behind this step."""
         if self.inverse:
             return self.transformer._inverse_sample_shape(shape)
         return self.transformer._sample_shape(shape)
 
-    def apply(self, batch, samples, epoch):
+    def apply(self, batch: Array, samples: np.ndarray, epoch: int) -> Array:
         """Transform a batch, an array or a tensor."""
         if self.inverse:
             return self.transformer._apply_inverse(batch)
@@ -85,7 +94,13 @@ class LazyMaps:
 
     dtype = np.dtype(np.float32)
 
-    def __init__(self, source, rows=None, steps=(), epoch=0):
+    def __init__(
+        self,
+        source: Any,
+        rows: np.ndarray | None = None,
+        steps: tuple[Step, ...] = (),
+        epoch: int = 0,
+    ) -> None:
         self.source = source
         self.rows = np.arange(source.shape[0]) if rows is None else rows
         self.steps = steps
@@ -96,22 +111,30 @@ class LazyMaps:
         self.shape = (len(self.rows), *sample_shape)
 
     @property
-    def ndim(self):
+    def ndim(self) -> int:
         """Number of axes, that of the samples included."""
         return len(self.shape)
 
     @property
-    def size(self):
+    def size(self) -> int:
         """Number of values."""
         return math.prod(self.shape)
 
     @property
-    def nbytes(self):
+    def nbytes(self) -> int:
         """Bytes that the array would take in memory."""
         return self.size * self.dtype.itemsize
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.rows)
+
+    @overload
+    def __getitem__(self, key: int | np.integer) -> np.ndarray: ...
+
+    @overload
+    def __getitem__(
+        self, key: slice | list[int] | list[bool] | np.ndarray | tuple[Any, ...]
+    ) -> LazyMaps: ...
 
     def __getitem__(self, key):
         if isinstance(key, tuple):
@@ -136,16 +159,16 @@ class LazyMaps:
             )
         return key[0] if key else Ellipsis
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[np.ndarray]:
         for chunk in self.chunks():
             yield from chunk
 
-    def __array__(self, dtype=None, copy=None):
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
             raise ValueError("LazyMaps has to be read: numpy.asarray(maps, copy=False) cannot be.")
         return self._read(self.rows).astype(dtype or self.dtype, copy=False)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         names = [
             f"{type(step.transformer).__name__}{'.inverse' if step.inverse else ''}"
             for step in self.steps
@@ -164,7 +187,7 @@ class LazyMaps:
         rows = np.arange(rows.start, rows.stop, rows.step) if isinstance(rows, range) else rows
         self.__dict__.update(state | {"rows": rows.astype(np.intp, copy=False)})
 
-    def with_step(self, transformer, inverse=False):
+    def with_step(self, transformer: MapTransformer, inverse: bool = False) -> LazyMaps:
         """Append a fitted transformer.
 
         Parameters
@@ -181,12 +204,13 @@ class LazyMaps:
             The same rows, transformed when they are read.
         """
         transformer = copy.copy(transformer)
-        vars(transformer).pop("_parent_callback_ctx", None)
+        transformer.__dict__.pop("_parent_callback_ctx", None)
+        drop_records(transformer)
         return LazyMaps(
             self.source, self.rows, (*self.steps, Step(transformer, inverse)), self.epoch
         )
 
-    def realization(self, epoch):
+    def realization(self, epoch: int) -> LazyMaps:
         """The same maps with another draw of the random transforms.
 
         Parameters
@@ -206,22 +230,22 @@ class LazyMaps:
         return LazyMaps(source, self.rows, self.steps, epoch)
 
     @property
-    def sample_bytes(self):
+    def sample_bytes(self) -> int:
         """Bytes that a sample takes in memory, before the transforms or behind them."""
         sizes = math.prod(self.shape[1:]), math.prod(self.source.shape[1:])
         return max(*sizes, 1) * self.dtype.itemsize
 
     @property
-    def held_bytes(self):
+    def held_bytes(self) -> int:
         """Bytes that a sample takes where it is `preloaded`, or behind the transforms."""
         return max(self.sample_bytes, getattr(self.source, "held_bytes", 0))
 
     @property
-    def rows_per_chunk(self):
+    def rows_per_chunk(self) -> int:
         """Rows of the source of which all are decompressed to read one; 1 where it is so."""
         return _rows_per_chunk(self.source)
 
-    def preloaded(self, samples):
+    def preloaded(self, samples: np.ndarray) -> LazyMaps:
         """The same maps, some of which are held in memory as the source has them.
 
         Parameters
@@ -239,7 +263,7 @@ class LazyMaps:
         source = held_source(self.source, np.unique(self.rows[samples]))
         return LazyMaps(source, self.rows, self.steps, self.epoch)
 
-    def read_raw(self):
+    def read_raw(self) -> np.ndarray:
         """Read without the transforms.
 
         Returns
@@ -249,7 +273,7 @@ class LazyMaps:
         """
         return self.source.read(self.rows)
 
-    def apply_steps(self, batch):
+    def apply_steps(self, batch: Array) -> Array:
         """Apply the transforms to what `read_raw` returned.
 
         Parameters
@@ -264,7 +288,7 @@ class LazyMaps:
         """
         return self._stepped(batch, self.rows)
 
-    def chunks(self, n_bytes=CHUNK_BYTES):
+    def chunks(self, n_bytes: int = CHUNK_BYTES) -> Iterator[np.ndarray]:
         """Read in order, a few samples at a time.
 
         Parameters
@@ -322,7 +346,7 @@ def _packed(rows):
     return rows.astype(np.min_scalar_type(int(rows.max())))
 
 
-def open_maps(maps, dataset=None):
+def open_maps(maps: PathLike | MapsLike, dataset: str | None = None) -> LazyMaps:
     """Open maps without reading them.
 
     Parameters

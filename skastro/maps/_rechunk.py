@@ -4,11 +4,13 @@ import math
 from contextlib import contextmanager
 from numbers import Integral
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from ..utils import progress_bar
-from ._lazy import open_maps
+from ..utils._typing import MapsLike, PathLike
+from ._lazy import LazyMaps, open_maps
 from ._new_file import new_file
 
 _COMPRESSIONS = (None, "gzip", "lzf", "blosc")
@@ -17,16 +19,16 @@ _LARGEST_CHUNK = 2**32 - 1  # bytes, a limit of HDF5
 
 
 def rechunk(
-    maps,
-    path,
+    maps: PathLike | MapsLike,
+    path: PathLike,
     *,
-    dataset="maps",
-    chunk_rows=None,
-    compression=None,
-    dtype="float32",
-    memory=2**28,
-    verbose=0,
-):
+    dataset: str = "maps",
+    chunk_rows: int | None = None,
+    compression: Literal[None, "gzip", "lzf", "blosc"] = None,
+    dtype: Literal["float32", "float16"] = "float32",
+    memory: int = 2**28,
+    verbose: int = 0,
+) -> LazyMaps:
     """Write maps to a file from which they are read fast, in any order.
 
     Maps are read a block at a time, with the transforms that they carry applied, and written to

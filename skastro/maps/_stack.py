@@ -1,10 +1,12 @@
 """Several maps of the same samples as the channels of one."""
 
+from collections.abc import Sequence
 from numbers import Integral
 
 import numpy as np
 
 from ..exceptions import MapShapeError
+from ..utils._typing import MapsLike, PathLike
 from ._lazy import LazyMaps, open_members
 from ._sources import ArraySource
 
@@ -89,7 +91,7 @@ class StackedSource:
         return f"stack of [{', '.join(repr(member.source) for member in self.members)}]"
 
 
-def stack_channels(maps, *, dim=2):
+def stack_channels(maps: Sequence[PathLike | MapsLike], *, dim: int = 2) -> LazyMaps:
     """Put several maps of the same samples together as channels, reading nothing.
 
     Parameters

@@ -4,8 +4,12 @@ import base64
 import io
 import math
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from ._lazy import LazyMaps
 
 _CELLS = 96  # along the longer side
 _WIDTH = 112  # pixels on the screen
@@ -14,7 +18,7 @@ _MOST_CHANNELS = 4
 _WIDE_RANGE = 100.0  # of values that are seen only on a logarithmic scale
 
 
-def thumbnails(maps: object) -> str:
+def thumbnails(maps: "np.ndarray | LazyMaps") -> str:
     """Pictures of the first sample, a channel each.
 
     Parameters

@@ -1,11 +1,13 @@
 """What all transformers of maps share."""
 
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Self
 
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ..utils import as_numpy, map_layout
+from ..utils._typing import Maps, MapsLike
 from ._checks import check_maps, checked_chunks
 from ._lazy import LazyMaps
 
@@ -21,9 +23,9 @@ class MapTransformer(ABC, TransformerMixin, BaseEstimator):
 
     _random = False
     _free_size = True
-    dim = None
+    dim: int | None = None
 
-    def fit(self, X, y=None):
+    def fit(self, X: MapsLike, y: object = None) -> Self:
         """Learn from maps.
 
         Parameters
@@ -53,7 +55,7 @@ class MapTransformer(ABC, TransformerMixin, BaseEstimator):
         """Learn from checked maps; what needs no learning only checks the shape."""
         self._sample_shape(tuple(X.shape[1:]))
 
-    def transform(self, X):
+    def transform(self, X: MapsLike) -> Maps:
         """Transform maps.
 
         Parameters
@@ -100,10 +102,16 @@ class MapTransformer(ABC, TransformerMixin, BaseEstimator):
         return tags
 
 
-class InvertibleMixin:
+if TYPE_CHECKING:
+    _Mixed = MapTransformer  # what the mixin is mixed into
+else:
+    _Mixed = object
+
+
+class InvertibleMixin(_Mixed):
     """Gives a `MapTransformer` with ``_apply_inverse`` the method `inverse_transform`."""
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: MapsLike) -> Maps:
         """Undo the transform.
 
         Parameters
@@ -117,7 +125,7 @@ class InvertibleMixin:
             Maps in the original values, float32.
         """
         check_is_fitted(self)
-        X = check_maps(self, X, reset=False, dim=self.dim, free_size=self._free_size)
+        X = check_maps(self, X, reset=False, dim=self.dim, free_size=self._free_size, compare=False)
         if isinstance(X, LazyMaps):
             return X.with_step(self, inverse=True)
         return self._apply_inverse(X)

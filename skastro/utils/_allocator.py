@@ -14,7 +14,7 @@ _SETTINGS = {
 _LARGEST = 2**25 - 2**16  # bytes, a little less than the largest block that glibc learns from
 
 
-def reuse_freed_blocks():
+def reuse_freed_blocks() -> None:
     """Have freed blocks of up to 32 MB used again, as far as the C library does so by itself.
 
     glibc [1]_ takes large blocks from the system and gives them back when they are freed, until
@@ -30,7 +30,7 @@ def reuse_freed_blocks():
     np.empty(_LARGEST, dtype=np.uint8)
 
 
-def keep_freed_memory():
+def keep_freed_memory() -> bool:
     """Keep memory that is freed in this process for the next large array.
 
     The C library of Linux, glibc, gives large buffers back to the system when they are freed,

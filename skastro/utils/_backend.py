@@ -1,11 +1,18 @@
 """NumPy and torch behind one set of calls, without importing torch."""
 
 import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 
+from ._typing import Array, ArrayLike
 
-def is_torch(array):
+if TYPE_CHECKING:
+    import torch
+
+
+def is_torch(array: object) -> TypeGuard["torch.Tensor"]:
     """Tell whether an object is a torch tensor, without loading torch.
 
     Parameters
@@ -22,7 +29,7 @@ def is_torch(array):
     return torch is not None and isinstance(array, torch.Tensor)
 
 
-def namespace(array):
+def namespace(array: Array) -> ModuleType:
     """Module whose functions act on an array: numpy or torch.
 
     Parameters
@@ -38,7 +45,7 @@ def namespace(array):
     return sys.modules["torch"] if is_torch(array) else np
 
 
-def like(values, array):
+def like(values: ArrayLike, array: Array) -> Array:
     """Turn values into an array of the kind, floating type and device of another.
 
     Parameters
@@ -60,7 +67,7 @@ def like(values, array):
     return np.asarray(values, dtype=array.dtype)
 
 
-def as_numpy(array):
+def as_numpy(array: Array) -> np.ndarray:
     """Bring a tensor to NumPy.
 
     Parameters
@@ -76,7 +83,7 @@ def as_numpy(array):
     return array.detach().float().cpu().numpy() if is_torch(array) else array
 
 
-def contiguous(array):
+def contiguous(array: Array) -> Array:
     """Copy an array into C order unless it has it.
 
     Parameters

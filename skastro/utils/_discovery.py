@@ -3,6 +3,7 @@
 import inspect
 import pkgutil
 from importlib import import_module
+from typing import Literal
 
 from sklearn.base import BaseEstimator, is_classifier, is_regressor
 
@@ -15,7 +16,9 @@ _KINDS = {
 }
 
 
-def all_estimators(type_filter=None):
+def all_estimators(
+    type_filter: Literal["classifier", "regressor", "transformer"] | None = None,
+) -> list[tuple[str, type[BaseEstimator]]]:
     """Public classes of skastro that can be fitted.
 
     A class counts when the ``__all__`` of a subpackage names it, it derives from

@@ -14,6 +14,7 @@ from numbers import Number
 import numpy as np
 
 from ._backend import is_torch
+from ._training_record import without_records
 
 _BLOCK = 1 << 24
 _INSTALLED = tuple(sysconfig.get_paths()[key] for key in ("stdlib", "purelib", "platlib"))
@@ -25,10 +26,11 @@ _BUILTIN = (
     types.WrapperDescriptorType,
 )
 _GLOBAL = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
+_ANNOTATE = ("__annotate__", "__annotate_func__")
 _PACKAGE = __name__.partition(".")[0]
 
 
-def fingerprint(*values):
+def fingerprint(*values: object) -> str:
     """Hash values by what they hold.
 
     Numbers, strings, arrays, tensors and containers count by value. Functions and classes of
@@ -169,7 +171,7 @@ def _attributes(value):
     if not slots and not hasattr(value, "__dict__"):
         return None
     found = {name: getattr(value, name) for name in sorted(slots) if hasattr(value, name)}
-    return found | getattr(value, "__dict__", {})
+    return found | without_records(getattr(value, "__dict__", {}))
 
 
 def _update_class(digest, cls, above):
@@ -178,7 +180,8 @@ def _update_class(digest, cls, above):
     if _is_installed(cls) or not digest.is_new(cls):
         return
     for name, member in sorted(vars(cls).items()):
-        if not name.startswith("__") or inspect.isfunction(member):
+        # From Python 3.14 on, a function makes the annotations.
+        if not name.startswith("__") or (inspect.isfunction(member) and name not in _ANNOTATE):
             _write(digest, name)
             if not inspect.isdatadescriptor(member) or isinstance(member, property):
                 _update(digest, member, above)

@@ -1,12 +1,22 @@
 """A check for NaN and infinity that says where they are."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ._backend import as_numpy, namespace
 from ._shapes import map_layout
+from ._typing import Array
 
 
-def check_finite(X, owner, *, dim=None, samples=None, input_name="X"):
+def check_finite(
+    X: Array,
+    owner: str,
+    *,
+    dim: int | None = None,
+    samples: Sequence[int] | None = None,
+    input_name: str = "X",
+) -> None:
     """Raise an error that names the first NaN or infinity in an array of maps.
 
     Parameters

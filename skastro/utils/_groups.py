@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from ._typing import ArrayLike
 
-def check_groups(groups, owner, n_samples=None):
+
+def check_groups(groups: ArrayLike, owner: str, n_samples: int | None = None) -> np.ndarray:
     """Check groups.
 
     Parameters

@@ -4,6 +4,7 @@ import numpy as np
 
 KINDS = ("dn", "cumulative", "dn_dlogl", "phi")
 PER_VOLUME = ("dn_dlogl", "phi")
+#: Edges in Lsun of the 49 bins of luminosity functions, 10^3.5 to 10^7, equal in the logarithm.
 LUMINOSITY_EDGES = np.logspace(3.5, 7, 50)
 LUMINOSITY_EDGES.flags.writeable = False
 """Edges of bins of luminosity in Lsun, read-only."""

@@ -1,7 +1,9 @@
 """Tables need pandas, which not everybody has."""
 
+from types import ModuleType
 
-def import_pandas(owner):
+
+def import_pandas(owner: str) -> ModuleType:
     """Import pandas.
 
     Parameters

@@ -1,10 +1,13 @@
 """A progress bar, where it is asked for."""
 
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
 @contextmanager
-def progress_bar(verbose, description, total, unit, n_done=0):
+def progress_bar(
+    verbose: int | bool, description: str, total: int, unit: str, n_done: int = 0
+) -> Iterator[Callable[..., None]]:
     """Show how far a loop has come.
 
     Parameters

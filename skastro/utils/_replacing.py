@@ -2,11 +2,14 @@
 
 import os
 import uuid
+from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
 
 
 @contextmanager
-def replacing(path):
+def replacing(path: Path) -> Iterator[BinaryIO]:
     """Write a file beside another, and put it in its place once it is on the disk.
 
     Parameters

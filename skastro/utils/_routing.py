@@ -1,11 +1,16 @@
 """Hand sample weights and groups to the estimator at the end of a pipeline."""
 
+from typing import Any
+
+from sklearn.base import BaseEstimator
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
+from ._typing import ArrayLike
 
-def final_fit_params(estimator, **params):
+
+def final_fit_params(estimator: BaseEstimator, **params: ArrayLike | None) -> dict[str, Any]:
     """Spell fit parameters as the last step of a possibly nested pipeline takes them.
 
     Parameters
@@ -45,7 +50,9 @@ def final_fit_params(estimator, **params):
     }
 
 
-def inner_fit_params(owner, estimator, sample_weight, groups):
+def inner_fit_params(
+    owner: str, estimator: BaseEstimator, sample_weight: ArrayLike | None, groups: ArrayLike | None
+) -> dict[str, Any]:
     """Spell weights and groups for the estimator inside another one, where it takes them.
 
     Parameters

@@ -25,16 +25,16 @@ class MapLayout(NamedTuple):
     has_channels: bool
 
     @property
-    def dim(self):
+    def dim(self) -> int:
         """Number of spatial axes."""
         return len(self.spatial)
 
     @property
-    def map_shape(self):
+    def map_shape(self) -> tuple[int, ...]:
         """Shape of one sample with its channel axis, ``(n_channels, *spatial)``."""
         return (self.n_channels, *self.spatial)
 
-    def sample_shape(self, spatial):
+    def sample_shape(self, spatial: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of one sample with other spatial sizes and the same channel axis.
 
         Parameters
@@ -49,13 +49,13 @@ class MapLayout(NamedTuple):
         """
         return (self.n_channels, *spatial) if self.has_channels else tuple(spatial)
 
-    def per_channel_shape(self):
+    def per_channel_shape(self) -> tuple[int, ...]:
         """Shape that broadcasts one value per channel against the array."""
         ones = (1,) * self.dim
         return (1, self.n_channels, *ones) if self.has_channels else (1, *ones)
 
 
-def map_layout(shape, dim=None, owner="skastro"):
+def map_layout(shape: tuple[int, ...], dim: int | None = None, owner: str = "skastro") -> MapLayout:
     """Read the axes of an array of maps from its shape.
 
     Parameters
