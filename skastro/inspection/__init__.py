@@ -1,9 +1,14 @@
-"""Pictures of what was learned."""
+"""Pictures of what was learned.
+
+A display of one panel has ``ax_``, one of several has ``axes_``, an array of them; both have
+``figure_``. ``plot(ax=None)`` takes as many axes as there are panels, or makes a figure.
+"""
 
 from ._bubble_sizes import BubbleSizeDisplay
 from ._calibration import CalibrationDisplay
 from ._comparison import ComparisonDisplay
 from ._components import ComponentsDisplay
+from ._confusion import ConfusionDisplay
 from ._cross_suite import CrossSuiteDisplay
 from ._feature_maps import FeatureMapDisplay
 from ._field_display import FieldDisplay
@@ -25,6 +30,7 @@ __all__ = [
     "CalibrationDisplay",
     "ComparisonDisplay",
     "ComponentsDisplay",
+    "ConfusionDisplay",
     "CrossSuiteDisplay",
     "FeatureMapDisplay",
     "FieldDisplay",

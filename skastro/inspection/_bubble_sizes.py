@@ -1,12 +1,18 @@
 """Sizes of ionized bubbles in predicted and true fields."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 
 from ..exceptions import MapShapeError
 from ..metrics import mean_free_path
 from ..utils import map_layout
+from ..utils._typing import MapsLike, RandomState
 from ._field_arrays import (
-    COLOURS,
     check_cells,
     check_counts,
     check_labels,
@@ -16,7 +22,13 @@ from ._field_arrays import (
     mean_and_spread,
     shape_of,
 )
+from ._looks import COLOURS, COLUMN, MARKERS
 from ._panels import set_log_axis
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PolyCollection
+    from matplotlib.lines import Line2D
 
 _ALPHA = 0.13
 
@@ -91,19 +103,19 @@ class BubbleSizeDisplay:
 
     def __init__(
         self,
-        y_true,
-        y_pred,
+        y_true: MapsLike,
+        y_pred: MapsLike,
         *,
-        by=None,
-        by_name=None,
-        threshold=0.5,
-        cell_size=None,
-        n_rays=10_000,
-        bins=24,
-        periodic=True,
-        dim=None,
-        random_state=0,
-    ):
+        by: ArrayLike | None = None,
+        by_name: str | None = None,
+        threshold: float = 0.5,
+        cell_size: float | None = None,
+        n_rays: int = 10000,
+        bins: int | ArrayLike = 24,
+        periodic: bool = True,
+        dim: int | None = None,
+        random_state: RandomState = 0,
+    ) -> None:
         self.y_true = y_true
         self.y_pred = y_pred
         self.by = by
@@ -117,7 +129,9 @@ class BubbleSizeDisplay:
         self.random_state = random_state
 
     @classmethod
-    def from_predictions(cls, y_true, y_pred, *, ax=None, **of):
+    def from_predictions(
+        cls, y_true: MapsLike, y_pred: MapsLike, *, ax: Axes | None = None, **of: Any
+    ) -> BubbleSizeDisplay:
         """Draw predictions.
 
         Parameters
@@ -147,7 +161,15 @@ class BubbleSizeDisplay:
         return cls(y_true, y_pred, **of).plot(ax)
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, ax=None, **of):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        X: MapsLike,
+        y: MapsLike,
+        *,
+        ax: Axes | None = None,
+        **of: Any,
+    ) -> BubbleSizeDisplay:
         """Draw what a fitted regressor of fields predicts.
 
         Parameters
@@ -180,7 +202,7 @@ class BubbleSizeDisplay:
             of["dim"] = field_dim(estimator, X)
         return cls.from_predictions(y, estimator.predict(X), ax=ax, **of)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> BubbleSizeDisplay:
         """Draw the curves.
 
         Parameters
@@ -205,17 +227,21 @@ class BubbleSizeDisplay:
         self._measure()
         given = ax is not None
         if ax is None:
-            _, ax = plt.subplots(figsize=(3.4, 3.0), layout="constrained")
+            _, ax = plt.subplots(figsize=(COLUMN, 3.0), layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure
-        self.true_lines_, self.predicted_lines_, self.bands_ = [], [], []
+        self.true_lines_: list[Line2D] = []
+        self.predicted_lines_: list[Line2D] = []
+        self.bands_: list[PolyCollection] = []
         single = self.labels_ == [None]
         for i, colour in enumerate(["black"] if single else line_colours(self.labels_)):
             rows = self._members == i
             true, spread = self._curve(self.truth_, rows)
             predicted, _ = self._curve(self.prediction_, rows)
             radii, other = self.truth_.radii, COLOURS[0] if single else colour
-            self.true_lines_ += ax.plot(radii, true, color=colour, lw=1.2, zorder=3)
-            self.predicted_lines_ += ax.plot(radii, predicted, color=other, lw=1.2, ls="--")
+            look = {"lw": 1.2, "ms": 3, "markevery": (i % 4, 4)}
+            look["marker"] = "" if single else MARKERS[i % len(MARKERS)]
+            self.true_lines_ += ax.plot(radii, true, color=colour, zorder=3, **look)
+            self.predicted_lines_ += ax.plot(radii, predicted, color=other, ls="--", **look)
             if np.isfinite(spread).any():
                 low, high = np.maximum(true - spread, 0), true + spread
                 self.bands_.append(
@@ -279,20 +305,24 @@ class BubbleSizeDisplay:
         from matplotlib.patches import Patch
 
         looks = (("truth", "-", "black"), ("prediction", "--", COLOURS[0] if single else "black"))
-        handles = [Line2D([], [], color=c, ls=ls, lw=1.2, label=name) for name, ls, c in looks]
+        kinds = [Line2D([], [], color=c, ls=ls, lw=1.2, label=name) for name, ls, c in looks]
         if self.bands_:
-            handles.append(Patch(fc="black", alpha=_ALPHA, lw=0, label="spread of truth"))
+            kinds.append(Patch(fc="black", alpha=_ALPHA, lw=0, label="spread of truth"))
+        handles = []
         for i, label in enumerate(self.labels_):
             share = mean_and_spread(self.truth_.cut.ravel()[self._members == i])[0]
             words = [] if single else [label_text(self.by_name, label)]
             if share >= 0.01:
                 words.append(f"{share:.0%} cut")
             if words:
-                colour = self.true_lines_[i].get_color()
-                handles.append(Line2D([], [], color=colour, lw=3, label=", ".join(words)))
-        look = {"handles": handles, "fontsize": 7, "frameon": False}
+                handles.append(Line2D([], []))
+                handles[-1].update_from(self.true_lines_[i])
+                handles[-1].set_label(", ".join(words))
+        if not given:
+            blank = Line2D([], [], lw=0, label=" ")  # fills the first of two columns
+            kinds += [blank] * (len(handles) - len(kinds))
+        look = {"handles": kinds + handles, "fontsize": 7, "frameon": False}
         if given:
             self.ax_.legend(**look)
         else:
-            ncols = 2 if len(handles) < 5 else 3
-            self.figure_.legend(loc="outside upper center", ncols=ncols, **look)
+            self.figure_.legend(loc="outside upper center", ncols=2, **look)

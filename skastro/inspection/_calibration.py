@@ -1,19 +1,30 @@
 """Whether errors and intervals are of the right size."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 
 from ..ensemble._predicts_std import check_return_std
 from ..metrics import interval_coverage, pit_values
 from ..metrics._checks import check_targets
 from ..metrics._report import named_targets
+from ..utils._typing import MapsLike
 from ._calibration_levels import allowed_levels, check_levels, weigh_groups
+from ._looks import BLUE, COLUMN, PAGE
 from ._names import formula
-from ._panels import check_number, make_panels
+from ._panels import AxesLike, check_number, make_panels
 
-# Of the palette of Okabe and Ito, which the colour-blind can tell apart, with greys.
-_BLUE, _BAND, _WORDS = "#0072B2", "0.85", "0.4"
-_WIDTHS = {1: 3.4, 2: 5.2}
-_FULL_WIDTH = 7.1
+if TYPE_CHECKING:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import StepPatch
+
+_BAND, _WORDS = "0.85", "0.4"
+_WIDTHS = {1: COLUMN, 2: 5.2}
 _PIT_HEIGHT = 0.6  # of that of a panel of coverage
 _SCATTER = 0.95
 
@@ -90,16 +101,16 @@ class CalibrationDisplay:
 
     def __init__(
         self,
-        levels,
-        coverage,
+        levels: ArrayLike,
+        coverage: ArrayLike,
         *,
-        n_groups,
-        pit=None,
-        weights=None,
-        n_calibration=None,
-        grouped=False,
-        target_names=None,
-    ):
+        n_groups: int,
+        pit: ArrayLike | None = None,
+        weights: ArrayLike | None = None,
+        n_calibration: int | None = None,
+        grouped: bool = False,
+        target_names: Sequence[str] | None = None,
+    ) -> None:
         self.levels = levels
         self.coverage = coverage
         self.n_groups = n_groups
@@ -112,17 +123,17 @@ class CalibrationDisplay:
     @classmethod
     def from_predictions(
         cls,
-        y_true,
-        y_pred,
-        y_std,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        y_std: ArrayLike | None,
         *,
-        groups=None,
-        target_names=None,
-        levels=None,
-        ax=None,
-        n_columns=3,
-        n_bins=10,
-    ):
+        groups: ArrayLike | None = None,
+        target_names: Sequence[str] | None = None,
+        levels: ArrayLike | None = None,
+        ax: AxesLike = None,
+        n_columns: int = 3,
+        n_bins: int = 10,
+    ) -> CalibrationDisplay:
         """Draw how right predicted standard deviations are, read as Gaussian.
 
         Parameters
@@ -179,17 +190,17 @@ class CalibrationDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y,
+        estimator: BaseEstimator,
+        X: MapsLike,
+        y: ArrayLike,
         *,
-        groups=None,
-        target_names=None,
-        levels=None,
-        ax=None,
-        n_columns=3,
-        n_bins=10,
-    ):
+        groups: ArrayLike | None = None,
+        target_names: Sequence[str] | None = None,
+        levels: ArrayLike | None = None,
+        ax: AxesLike = None,
+        n_columns: int = 3,
+        n_bins: int = 10,
+    ) -> CalibrationDisplay:
         """Draw how right the errors or intervals of a fitted regressor are.
 
         Parameters
@@ -231,7 +242,11 @@ class CalibrationDisplay:
         if not hasattr(estimator, "predict_interval"):
             check_return_std(cls.__name__, estimator)
             moments = estimator.predict(X, return_std=True)
-            options = {"groups": groups, "target_names": target_names, "levels": levels}
+            options: dict[str, Any] = {
+                "groups": groups,
+                "target_names": target_names,
+                "levels": levels,
+            }
             options |= {"ax": ax, "n_columns": n_columns, "n_bins": n_bins}
             return cls.from_predictions(y, *moments, **options)
         names = named_targets(cls.__name__, y, target_names)
@@ -245,15 +260,17 @@ class CalibrationDisplay:
         ]
         display = cls(
             levels,
-            np.reshape(coverage, (len(levels), -1)),
-            n_groups=weigh_groups(cls.__name__, groups, len(y))[1],
+            np.reshape(np.asarray(coverage), (len(levels), -1)),
+            n_groups=weigh_groups(cls.__name__, groups, np.shape(y)[0])[1],
             n_calibration=estimator.n_calibration_groups_,
             grouped=groups is not None,
             target_names=names,
         )
         return display.plot(ax=ax, n_columns=n_columns, n_bins=n_bins)
 
-    def plot(self, ax=None, *, n_columns=3, n_bins=10):
+    def plot(
+        self, ax: AxesLike = None, *, n_columns: int = 3, n_bins: int = 10
+    ) -> CalibrationDisplay:
         """Draw the panels.
 
         Parameters
@@ -284,17 +301,18 @@ class CalibrationDisplay:
         self.bands_ = [
             _draw_band(panel, self.n_groups, self.n_calibration) for panel in self.axes_[0]
         ]
-        self.lines_, self.histograms_ = [], []
+        self.lines_: list[Line2D] = []
+        self.histograms_: list[StepPatch] = []
         for panel, shares, name in zip(self.axes_[0], coverage.T, names, strict=True):
-            self.lines_ += panel.plot(self.levels, shares, color=_BLUE, marker=".", ms=5, lw=1.2)
+            self.lines_ += panel.plot(self.levels, shares, color=BLUE, marker=".", ms=5, lw=1.2)
             panel.set_title(formula(name), fontsize=9)
-        columns = [] if self.pit is None else np.transpose(self.pit)
+        columns = np.empty((0, 0)) if self.pit is None else np.transpose(self.pit)
         for panel, values in zip(self.axes_[1:].ravel(), columns, strict=True):
             self.bands_.append(_draw_flat_band(panel, self.n_groups, n_bins))
             density, edges = np.histogram(
                 values, bins=n_bins, range=(0, 1), weights=self.weights, density=True
             )
-            self.histograms_.append(panel.stairs(density, edges, color=_BLUE, lw=1.2))
+            self.histograms_.append(panel.stairs(density, edges, color=BLUE, lw=1.2))
             panel.set(xlim=(0, 1), ylim=(0, None))
         self._label(None if ax is not None else min(n_columns, len(names)))
         return self
@@ -312,7 +330,7 @@ class CalibrationDisplay:
         ratios = ([1, _PIT_HEIGHT] if n_kinds == 2 else [1]) * n_blocks
 
         def size(n_rows, n_columns):
-            width = _WIDTHS.get(n_columns, _FULL_WIDTH)
+            width = _WIDTHS.get(n_columns, PAGE)
             return width, sum(ratios) * (width / n_columns - 0.45) + 0.5 * n_rows + 0.5
 
         panels = make_panels(None, len(ratios) * n_columns, n_columns, size, owner, each)

@@ -1,11 +1,27 @@
 """A comparison of candidates as a dot plot."""
 
-import numpy as np
+from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+
+from ..model_selection import Comparison, compare
+from ..model_selection._types import Candidates
+from ..utils._typing import MapsLike
+from ._looks import COLOURS, COLUMN
 from ._score_cells import score_label
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Polygon
+
 _ROW = 0.27  # inches
-_CANDIDATE, _DUMMY, _SUMMARY = "#0072B2", "0.45", "#D55E00"
+_CANDIDATE, _DUMMY, _SUMMARY = COLOURS[0], "0.45", COLOURS[1]
 _MARGIN = 0.06
 
 
@@ -56,11 +72,18 @@ class ComparisonDisplay:
     ['LinearRegression', 'summary', 'dummy']
     """
 
-    def __init__(self, comparison):
+    def __init__(self, comparison: Comparison) -> None:
         self.comparison = comparison
 
     @classmethod
-    def from_comparison(cls, comparison, *, ax=None, best_first=False, negate_score=False):
+    def from_comparison(
+        cls,
+        comparison: Comparison,
+        *,
+        ax: Axes | None = None,
+        best_first: bool = False,
+        negate_score: bool = False,
+    ) -> ComparisonDisplay:
         """Draw a comparison.
 
         Parameters
@@ -81,7 +104,56 @@ class ComparisonDisplay:
         """
         return cls(comparison).plot(ax, best_first=best_first, negate_score=negate_score)
 
-    def plot(self, ax=None, *, best_first=False, negate_score=False):
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator | Candidates,
+        X: MapsLike,
+        y: ArrayLike,
+        *,
+        ax: Axes | None = None,
+        best_first: bool = False,
+        negate_score: bool = False,
+        **parameters: Any,
+    ) -> ComparisonDisplay:
+        """Compare estimators, and draw their scores.
+
+        Parameters
+        ----------
+        estimator : estimator, or list or dict of them
+            The candidates, which are copied and fitted.
+        X : array-like or LazyMaps of shape (n_samples, [n_channels,] *spatial)
+            Maps.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw into; None makes a figure of the width of a column.
+        best_first : bool, default=False
+            Whether candidates go by their score, in place of the order they were given in.
+        negate_score : bool, default=False
+            Whether to draw scores with the other sign, as suits errors that a scorer has negated.
+        **parameters : object
+            Further parameters of `skastro.model_selection.compare`.
+
+        Returns
+        -------
+        ComparisonDisplay
+            The display, with the scores as ``display.comparison``.
+
+        Raises
+        ------
+        ValueError
+            If parameters do not fit, or all fits fail.
+        """
+        several = isinstance(estimator, (Mapping, Sequence))
+        comparison = compare(estimator if several else [estimator], X, y, **parameters)
+        return cls.from_comparison(
+            comparison, ax=ax, best_first=best_first, negate_score=negate_score
+        )
+
+    def plot(
+        self, ax: Axes | None = None, *, best_first: bool = False, negate_score: bool = False
+    ) -> ComparisonDisplay:
         """Draw the dot plot.
 
         Parameters
@@ -102,14 +174,17 @@ class ComparisonDisplay:
 
         names, comparison = self._names(best_first), self.comparison
         if ax is None:
-            _, ax = plt.subplots(figsize=(3.4, _ROW * len(names) + 0.85), layout="constrained")
+            _, ax = plt.subplots(figsize=(COLUMN, _ROW * len(names) + 0.85), layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure
         sign = -1.0 if negate_score else 1.0
         scores = {name: sign * comparison.score(name) for name in names}
         ends = {name: np.sort(sign * np.array(comparison.interval(name))) for name in names}
         folds = {name: sign * comparison.scores[name] for name in names}
         low, high = _limits([*scores.values(), *np.ravel(list(ends.values()))], folds)
-        self.dots_, self.intervals_, self.folds_, self.bands_ = {}, {}, {}, {}
+        self.dots_: dict[str, Line2D] = {}
+        self.intervals_: dict[str, Line2D] = {}
+        self.folds_: dict[str, Line2D] = {}
+        self.bands_: dict[str, Polygon] = {}
         for row, name in enumerate(names):
             colour = self._colour(name)
             if name in (comparison.dummy, comparison.summary):

@@ -1,15 +1,27 @@
 """Pictures of the principal components of maps."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from ..decomposition import MapPCA
 from ..utils import map_layout
-from ._panels import check_number, make_panels
+from ._panels import AxesLike, check_number, make_panels
+from ._pictures import add_colorbar, draw_picture, name_cells, symmetric_limit
+from ._wrapped import wrapped
 
-_WIDTH = 1.75
-_FITTED = ("best_estimator_", "estimator_", "regressor_")  # of estimators around another
+if TYPE_CHECKING:
+    from matplotlib.colorbar import Colorbar
+    from matplotlib.image import AxesImage
+    from matplotlib.lines import Line2D
+
+_WIDTH = 1.65
 
 
 class ComponentsDisplay:
@@ -58,15 +70,28 @@ class ComponentsDisplay:
     ['1: 17 %', '2: 15.2 %', '3: 12.1 %']
     """
 
-    def __init__(self, components, explained_variance_ratio=None, *, dim=None):
+    def __init__(
+        self,
+        components: ArrayLike,
+        explained_variance_ratio: ArrayLike | None = None,
+        *,
+        dim: int | None = None,
+    ) -> None:
         self.components = components
         self.explained_variance_ratio = explained_variance_ratio
         self.dim = dim
 
     @classmethod
     def from_estimator(
-        cls, estimator, *, n_components=12, channel=0, cumulative=False, ax=None, n_columns=4
-    ):
+        cls,
+        estimator: BaseEstimator,
+        *,
+        n_components: int | None = 12,
+        channel: int = 0,
+        cumulative: bool = False,
+        ax: AxesLike = None,
+        n_columns: int = 4,
+    ) -> ComponentsDisplay:
         """Draw the components of a fitted `MapPCA`.
 
         Parameters
@@ -107,7 +132,15 @@ class ComponentsDisplay:
             n_columns=n_columns,
         )
 
-    def plot(self, ax=None, *, n_components=12, channel=0, cumulative=False, n_columns=4):
+    def plot(
+        self,
+        ax: AxesLike = None,
+        *,
+        n_components: int | None = 12,
+        channel: int = 0,
+        cumulative: bool = False,
+        n_columns: int = 4,
+    ) -> ComponentsDisplay:
         """Draw the components.
 
         Parameters
@@ -138,26 +171,23 @@ class ComponentsDisplay:
         n_panels, owner = len(pictures) + bool(cumulative), type(self).__name__
         self.axes_ = make_panels(ax, n_panels, n_columns, _size, owner, "component")
         self.figure_ = self.axes_[0].figure
-        self.images_, self.lines_, self.colorbar_ = [], [], None
-        limit = float(np.abs(pictures).max()) or 1.0
+        self.images_: list[AxesImage] = []
+        self.lines_: list[Line2D] = []
+        self.colorbar_: Colorbar | None = None
+        limit = symmetric_limit(pictures)
         panels = self.axes_[: len(pictures)]
         for i, (panel, picture) in enumerate(zip(panels, pictures, strict=True)):
             share = "" if ratios is None else f": {100 * ratios[i]:.3g} %"
             panel.set_title(f"{i + 1}{share}", fontsize=8)
+            drawn = draw_picture(panel, picture, "RdBu_r", -limit, limit)
             if dim == 1:
-                self.lines_ += panel.plot(picture, lw=1)
-                panel.set_ylim(-1.05 * limit, 1.05 * limit)
-                panel.tick_params(labelsize=7)
-                continue
-            self.images_.append(
-                panel.imshow(picture.T, cmap="RdBu_r", vmin=-limit, vmax=limit, origin="lower")
-            )
-            panel.set(xticks=[], yticks=[])
-        if self.images_ and ax is None:
-            self.colorbar_ = self.figure_.colorbar(
-                self.images_[0], ax=list(panels), shrink=0.7, aspect=25, pad=0.02
-            )
-            self.colorbar_.ax.tick_params(labelsize=7)
+                self.lines_.append(drawn)
+            else:
+                self.images_.append(drawn)
+        if self.lines_:
+            name_cells(panels, ax is None)
+        elif ax is None:
+            self.colorbar_ = add_colorbar(self.images_[0], self.axes_, "weight of a cell")
         if cumulative:
             self._draw_cumulative(ratios)
         return self
@@ -168,8 +198,10 @@ class ComponentsDisplay:
             np.arange(1, len(ratios) + 1), 100 * np.cumsum(ratios), ".-", ms=3, lw=1, color="black"
         )
         panel.set_title("cumulative, %", fontsize=8)
+        panel.set_xlabel("components", fontsize=7, labelpad=1)
         panel.set(xlim=(0, len(ratios) + 1), ylim=(0, 102), box_aspect=1)
         panel.tick_params(labelsize=7)
+        panel.yaxis.tick_right()  # keeps the panels of its column together
 
     def _pictures(self, n_components, channel):
         """What is drawn of each component: an image, a slice or a curve."""
@@ -222,7 +254,7 @@ def _inner_pca(estimator):
     if isinstance(estimator, Pipeline):
         inner = [step for _, step in estimator.steps]
     else:
-        inner = [getattr(estimator, name) for name in _FITTED if hasattr(estimator, name)]
+        inner = [one for one in [wrapped(estimator)] if one is not None]
     found = map(_inner_pca, inner)
     return next((pca for pca in found if pca is not None), None)
 

@@ -1,11 +1,21 @@
 """Scores across suites of simulations as a heat map."""
 
-import numpy as np
+from __future__ import annotations
 
-from ..model_selection import cross_suite
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import Bunch
+
+from ..model_selection import CrossSuite, cross_suite
 from ._score_cells import draw_scores, label_cells, matrix_axes, number
 
-_CELL = 0.95, 0.62  # inches
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_CELL = 0.66, 0.62  # inches
 
 
 class CrossSuiteDisplay:
@@ -51,13 +61,21 @@ class CrossSuiteDisplay:
     'trained on'
     """
 
-    def __init__(self, result):
+    def __init__(self, result: CrossSuite) -> None:
         self.result = result
 
     @classmethod
     def from_result(
-        cls, result, *, ax=None, digits=2, cmap="cividis", negate_score=False, vmin=None, vmax=None
-    ):
+        cls,
+        result: CrossSuite,
+        *,
+        ax: Axes | None = None,
+        digits: int = 2,
+        cmap: str = "cividis",
+        negate_score: bool = False,
+        vmin: float | None = None,
+        vmax: float | None = None,
+    ) -> CrossSuiteDisplay:
         """Draw a result.
 
         Parameters
@@ -86,7 +104,16 @@ class CrossSuiteDisplay:
         )
 
     @classmethod
-    def from_estimator(cls, estimator, suites, *, ax=None, digits=2, **parameters):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        suites: Mapping[str, tuple | Bunch],
+        *,
+        ax: Axes | None = None,
+        digits: int = 2,
+        negate_score: bool = False,
+        **parameters: Any,
+    ) -> CrossSuiteDisplay:
         """Train on each suite, test on all, and draw the scores.
 
         Parameters
@@ -99,6 +126,8 @@ class CrossSuiteDisplay:
             Axes to draw into; None makes a figure of the width of a column.
         digits : int, default=2
             Digits behind the point.
+        negate_score : bool, default=False
+            Whether to draw scores with the other sign, as suits errors that a scorer has negated.
         **parameters : object
             Further parameters of `skastro.model_selection.cross_suite`.
 
@@ -112,9 +141,19 @@ class CrossSuiteDisplay:
         ValueError
             If suites or parameters do not fit, or all fits fail.
         """
-        return cls.from_result(cross_suite(estimator, suites, **parameters), ax=ax, digits=digits)
+        result = cross_suite(estimator, suites, **parameters)
+        return cls.from_result(result, ax=ax, digits=digits, negate_score=negate_score)
 
-    def plot(self, ax=None, *, digits=2, cmap="cividis", negate_score=False, vmin=None, vmax=None):
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        digits: int = 2,
+        cmap: str = "cividis",
+        negate_score: bool = False,
+        vmin: float | None = None,
+        vmax: float | None = None,
+    ) -> CrossSuiteDisplay:
         """Draw the heat map.
 
         Parameters
@@ -138,7 +177,7 @@ class CrossSuiteDisplay:
         result = self.result
         dummies = result.dummy_scores.mean(axis=2)
         sign = -1 if negate_score else 1
-        ax = matrix_axes(ax, *dummies.shape, _CELL)
+        ax = matrix_axes(ax, len(dummies), len(dummies), _CELL)
         self.ax_, self.figure_ = ax, ax.figure
         self.image_, self.texts_, self.colorbar_ = draw_scores(
             ax,

@@ -1,10 +1,22 @@
 """Pictures of what a layer makes of a map."""
 
-import numpy as np
+from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+
+from ..utils._typing import Maps
 from ._layers import FittedNet
-from ._panels import check_number, make_panels
-from ._pictures import add_colorbar, draw_picture, picture, symmetric_limit
+from ._panels import AxesLike, check_number, make_panels
+from ._pictures import add_colorbar, draw_picture, name_cells, picture, symmetric_limit
+
+if TYPE_CHECKING:
+    from matplotlib.colorbar import Colorbar
+    from matplotlib.image import AxesImage
+    from matplotlib.lines import Line2D
 
 _WIDTH = 1.3
 
@@ -57,7 +69,13 @@ class FeatureMapDisplay:
     (5, 8, 9)
     """
 
-    def __init__(self, feature_maps, *, input_map=None, layer=None):
+    def __init__(
+        self,
+        feature_maps: ArrayLike,
+        *,
+        input_map: ArrayLike | None = None,
+        layer: str | None = None,
+    ) -> None:
         self.feature_maps = feature_maps
         self.input_map = input_map
         self.layer = layer
@@ -65,16 +83,16 @@ class FeatureMapDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
+        estimator: BaseEstimator,
+        X: Maps,
         *,
-        layer=0,
-        n_maps=15,
-        show_input=True,
-        channel=0,
-        ax=None,
-        n_columns=4,
-    ):
+        layer: int | str = 0,
+        n_maps: int | None = 15,
+        show_input: bool = True,
+        channel: int = 0,
+        ax: AxesLike = None,
+        n_columns: int = 4,
+    ) -> FeatureMapDisplay:
         """Draw what a fitted net makes of a map.
 
         Parameters
@@ -130,7 +148,15 @@ class FeatureMapDisplay:
             ax, n_maps=n_maps, show_input=show_input, channel=channel, n_columns=n_columns
         )
 
-    def plot(self, ax=None, *, n_maps=15, show_input=True, channel=0, n_columns=4):
+    def plot(
+        self,
+        ax: AxesLike = None,
+        *,
+        n_maps: int | None = 15,
+        show_input: bool = True,
+        channel: int = 0,
+        n_columns: int = 4,
+    ) -> FeatureMapDisplay:
         """Draw the feature maps.
 
         Parameters
@@ -167,7 +193,9 @@ class FeatureMapDisplay:
         n_panels = len(maps) + (shown is not None)
         self.axes_ = make_panels(ax, n_panels, n_columns, _size, owner, "panel")
         self.figure_ = self.axes_[0].figure
-        self.images_, self.lines_, self.colorbar_ = [], [], None
+        self.images_: list[AxesImage] = []
+        self.lines_: list[Line2D] = []
+        self.colorbar_: Colorbar | None = None
         panels = self.axes_[n_panels - len(maps) :]
         if shown is not None:
             self._draw(self.axes_[0], shown, "input", ("gray", shown.min(), shown.max()))
@@ -175,6 +203,8 @@ class FeatureMapDisplay:
         scale = ("RdBu_r", -limit, limit) if maps.min() < 0 else ("viridis", 0, limit)
         for i, (panel, one) in enumerate(zip(panels, maps, strict=True)):
             self._draw(panel, one, str(i), scale)
+        if self.lines_:
+            name_cells(self.axes_, ax is None)
         if ax is None:
             if self.images_:
                 self.colorbar_ = add_colorbar(self.images_[-1], self.axes_, "activation")

@@ -1,5 +1,6 @@
 """How displays of fields read what they are given."""
 
+from collections.abc import Mapping
 from numbers import Integral
 
 import numpy as np
@@ -7,10 +8,8 @@ import numpy as np
 from ..datasets._checks import message
 from ..exceptions import MapShapeError
 from ..utils import as_numpy, map_layout
+from ._looks import COLOURS
 
-# Of the palette of Okabe and Ito, which the colour-blind can tell apart.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-STYLES = ("--", "-.", (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)))
 _CHUNK_CELLS = 2**22
 
 
@@ -133,7 +132,7 @@ def check_cells(owner, truth, prediction):
 
 def named_predictions(owner, y_pred):
     """Predictions by name, those of one method as "prediction"."""
-    named = y_pred if isinstance(y_pred, dict) else {"prediction": y_pred}
+    named = y_pred if isinstance(y_pred, Mapping) else {"prediction": y_pred}
     if not named or "truth" in named:
         words = "predictions, or a dict of some by names other than 'truth'"
         raise ValueError(message(owner, "y_pred", words, y_pred))

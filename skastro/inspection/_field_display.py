@@ -1,17 +1,30 @@
 """A predicted field beside the true one."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from numbers import Integral
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 
 from ..datasets._checks import check_switch, message
+from ..utils._typing import Maps, MapsLike, QuantityLike, UnitLike
 from ._field_arrays import check_cells, check_counts, field_dim, read_channel, shape_of
 from ._field_panels import MINUS, draw_cross, draw_slice, scores, words_of
 from ._field_slices import AXES, Box, box_lengths, center_of_mass, check_center, check_mass
-from ._panels import make_panels
-from ._pictures import BLUE, symmetric_limit
+from ._looks import BLUE, COLUMN
+from ._panels import AxesLike, make_panels
+from ._pictures import symmetric_limit
 
-_SIZES = {1: (3.4, 2.8), 2: (3.4, 1.95), 3: (3.8, 5.4)}  # inches
+if TYPE_CHECKING:
+    from matplotlib.colorbar import Colorbar
+    from matplotlib.image import AxesImage
+    from matplotlib.lines import Line2D
+
+_SIZES = {1: (COLUMN, 2.8), 2: (COLUMN, 1.95), 3: (COLUMN, 4.9)}  # inches
 
 
 class FieldDisplay:
@@ -93,16 +106,16 @@ class FieldDisplay:
 
     def __init__(
         self,
-        y_true,
-        y_pred,
+        y_true: MapsLike,
+        y_pred: MapsLike,
         *,
-        mass=None,
-        field_name=None,
-        unit=None,
-        box_size=None,
-        periodic=True,
-        dim=None,
-    ):
+        mass: MapsLike | None = None,
+        field_name: str | None = None,
+        unit: UnitLike | None = None,
+        box_size: ArrayLike | QuantityLike | None = None,
+        periodic: bool = True,
+        dim: int | None = None,
+    ) -> None:
         self.y_true = y_true
         self.y_pred = y_pred
         self.mass = mass
@@ -114,8 +127,17 @@ class FieldDisplay:
 
     @classmethod
     def from_predictions(
-        cls, y_true, y_pred, *, sample=0, channel=None, center=None, cmap="viridis", ax=None, **of
-    ):
+        cls,
+        y_true: MapsLike,
+        y_pred: MapsLike,
+        *,
+        sample: int = 0,
+        channel: int | None = None,
+        center: Sequence[int] | None = None,
+        cmap: str = "viridis",
+        ax: AxesLike = None,
+        **of: Any,
+    ) -> FieldDisplay:
         """Draw one sample of predictions.
 
         Parameters
@@ -157,18 +179,18 @@ class FieldDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y,
+        estimator: BaseEstimator,
+        X: Maps,
+        y: Maps,
         *,
-        sample=0,
-        mass=None,
-        channel=None,
-        center=None,
-        cmap="viridis",
-        ax=None,
-        **of,
-    ):
+        sample: int = 0,
+        mass: int | Maps | None = None,
+        channel: int | None = None,
+        center: Sequence[int] | None = None,
+        cmap: str = "viridis",
+        ax: AxesLike = None,
+        **of: Any,
+    ) -> FieldDisplay:
         """Draw what a fitted regressor of fields makes of one sample.
 
         Parameters
@@ -216,7 +238,7 @@ class FieldDisplay:
         if isinstance(mass, Integral) and not isinstance(mass, bool):
             mass = read_channel(cls.__name__, "X", X, slice(0, 1), mass, of["dim"])
         elif mass is not None:
-            mass = mass[one]
+            mass = cast(Maps, mass)[one]
         return cls.from_predictions(
             y[one],
             estimator.predict(X),
@@ -228,7 +250,15 @@ class FieldDisplay:
             **of,
         )
 
-    def plot(self, ax=None, *, sample=0, channel=None, center=None, cmap="viridis"):
+    def plot(
+        self,
+        ax: AxesLike = None,
+        *,
+        sample: int = 0,
+        channel: int | None = None,
+        center: Sequence[int] | None = None,
+        cmap: str = "viridis",
+    ) -> FieldDisplay:
         """Draw the panels.
 
         Parameters
@@ -268,7 +298,10 @@ class FieldDisplay:
         check_cells(owner, truth.shape, prediction.shape)
         box = Box(truth.shape, box_lengths(owner, self.box_size, truth.shape))
         self.center_ = self._cut(truth.shape, row, center)
-        self.images_, self.lines_, self.marks_, self.colorbars_ = [], [], [], []
+        self.images_: list[AxesImage] = []
+        self.lines_: list[Line2D] = []
+        self.marks_: list[Line2D] = []
+        self.colorbars_: list[Colorbar] = []
         self.field_r2_, self.field_rmse_ = scores(truth, prediction)
         shape = {1: (2, 1), 2: (1, 3), 3: (3, 3)}[truth.ndim]
         size = _SIZES[truth.ndim]
@@ -384,6 +417,8 @@ class FieldDisplay:
                 shrink=0.95,
             )
             bar.ax.tick_params(labelsize=6, pad=2, length=2)
+            bar.ax.locator_params(axis="x", nbins=6 if columns.start == 0 else 2)
+            bar.ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", MINUS))
             if label is not None:
                 bar.set_label(label, fontsize=7, labelpad=1)
             self.colorbars_.append(bar)

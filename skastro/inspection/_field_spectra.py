@@ -1,8 +1,15 @@
 """How well predicted fields agree with true ones, scale by scale."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 
 from ..metrics import cross_correlation_coefficient, power_ratio
+from ..utils._typing import MapsLike, QuantityLike
 from ._field_arrays import (
     check_labels,
     field_dim,
@@ -13,9 +20,14 @@ from ._field_arrays import (
     shape_of,
 )
 from ._field_slices import box_lengths
-from ._panels import make_panels, set_log_axis
+from ._looks import COLUMN, MARKERS
+from ._panels import AxesLike, make_panels, set_log_axis
 
-_FAR = 5
+if TYPE_CHECKING:
+    from matplotlib.collections import PolyCollection
+    from matplotlib.lines import Line2D
+
+_FAR, _NEAR = 5, 1.5
 _MEASURES = cross_correlation_coefficient, power_ratio
 
 
@@ -85,8 +97,16 @@ class FieldSpectraDisplay:
     """
 
     def __init__(
-        self, y_true, y_pred, *, by=None, by_name=None, box_size=None, n_bins=None, dim=None
-    ):
+        self,
+        y_true: MapsLike,
+        y_pred: MapsLike,
+        *,
+        by: ArrayLike | None = None,
+        by_name: str | None = None,
+        box_size: ArrayLike | QuantityLike | None = None,
+        n_bins: int | None = None,
+        dim: int | None = None,
+    ) -> None:
         self.y_true = y_true
         self.y_pred = y_pred
         self.by = by
@@ -98,17 +118,17 @@ class FieldSpectraDisplay:
     @classmethod
     def from_predictions(
         cls,
-        y_true,
-        y_pred,
+        y_true: MapsLike,
+        y_pred: MapsLike,
         *,
-        by=None,
-        by_name=None,
-        box_size=None,
-        n_bins=None,
-        dim=None,
-        channel=None,
-        ax=None,
-    ):
+        by: ArrayLike | None = None,
+        by_name: str | None = None,
+        box_size: ArrayLike | QuantityLike | None = None,
+        n_bins: int | None = None,
+        dim: int | None = None,
+        channel: int | None = None,
+        ax: AxesLike = None,
+    ) -> FieldSpectraDisplay:
         """Draw predictions.
 
         Parameters
@@ -144,24 +164,25 @@ class FieldSpectraDisplay:
         ValueError
             If a parameter is out of its range, fields hold NaN, or axes do not fit.
         """
-        of = {"by": by, "by_name": by_name, "box_size": box_size, "n_bins": n_bins, "dim": dim}
+        of: dict[str, Any] = {"by": by, "by_name": by_name, "n_bins": n_bins}
+        of |= {"box_size": box_size, "dim": dim}
         return cls(y_true, y_pred, **of).plot(ax, channel=channel)
 
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y,
+        estimator: BaseEstimator,
+        X: MapsLike,
+        y: MapsLike,
         *,
-        by=None,
-        by_name=None,
-        box_size=None,
-        n_bins=None,
-        dim=None,
-        channel=None,
-        ax=None,
-    ):
+        by: ArrayLike | None = None,
+        by_name: str | None = None,
+        box_size: ArrayLike | QuantityLike | None = None,
+        n_bins: int | None = None,
+        dim: int | None = None,
+        channel: int | None = None,
+        ax: AxesLike = None,
+    ) -> FieldSpectraDisplay:
         """Draw what a fitted regressor of fields predicts.
 
         Parameters
@@ -211,7 +232,7 @@ class FieldSpectraDisplay:
             ax=ax,
         )
 
-    def plot(self, ax=None, *, channel=None):
+    def plot(self, ax: AxesLike = None, *, channel: int | None = None) -> FieldSpectraDisplay:
         """Draw the panels.
 
         Parameters
@@ -237,24 +258,34 @@ class FieldSpectraDisplay:
         self.labels_, members = check_labels(owner, "by", self.by, shape_of(self.y_true)[0])
         self._measure(channel)
         panels = self._panels(ax)
-        self.correlation_lines_, self.ratio_lines_, self.bands_ = [], [], []
+        self.correlation_lines_: list[Line2D] = []
+        self.ratio_lines_: list[Line2D] = []
+        self.bands_: list[PolyCollection] = []
         colours = line_colours(self.labels_)
-        for panel, values in zip(panels, (self.correlation_, self.ratio_), strict=True):
+        kinds = (self.correlation_, -1, 1), (self.ratio_, 0, np.inf)
+        for panel, (values, least, most) in zip(panels, kinds, strict=True):
             lines = self.correlation_lines_ if panel is panels[0] else self.ratio_lines_
             panel.axhline(1, color="black", lw=0.8, zorder=1)
             for i, (label, colour) in enumerate(zip(self.labels_, colours, strict=True)):
                 mean, spread = mean_and_spread(values[members == i])
                 text = None if label is None else label_text(self.by_name, label)
-                look = {"color": colour, "label": text, "zorder": 3}
-                lines.extend(panel.plot(self.k_, mean, lw=1.2, marker=".", ms=3, **look))
+                look = {"color": colour, "label": text, "zorder": 3, "lw": 1.2, "ms": 2.5}
+                lines.extend(panel.plot(self.k_, mean, marker=MARKERS[i % len(MARKERS)], **look))
                 if np.isfinite(spread).any():
-                    low, high = mean - spread, mean + spread
+                    # A spread does not reach beyond what is possible.
+                    low, high = np.maximum(mean - spread, least), np.minimum(mean + spread, most)
                     look = {"color": colour, "alpha": 0.15, "lw": 0, "zorder": 2}
                     self.bands_.append(panel.fill_between(self.k_, low, high, **look))
             set_log_axis(panel)
             panel.tick_params(labelsize=8)
-        if any(np.nanmax(line.get_ydata(), initial=0) > _FAR for line in self.ratio_lines_):
-            panels[1].set_yscale("log")
+        ratios = np.concatenate([line.get_ydata() for line in self.ratio_lines_])
+        greatest = np.nanmax(ratios, initial=0)
+        if greatest > _FAR:
+            above = ratios[ratios > 0]
+            panels[1].set(yscale="log", ylim=(above.min() / 2, 2 * greatest))
+        else:
+            panels[1].set_ylim(0, max(_NEAR, 1.3 * greatest))
+        panels[0].set_ylim(top=1.05)
         unit = "cell" if self.box_size is None else "Mpc"
         panels[0].set_ylabel("Correlation $r(k)$", fontsize=9)
         panels[1].set_ylabel("Predicted / true power", fontsize=9)
@@ -285,7 +316,7 @@ class FieldSpectraDisplay:
         import matplotlib.pyplot as plt
 
         if ax is None:
-            _, ax = plt.subplots(2, 1, sharex=True, figsize=(3.4, 4.2), layout="constrained")
+            _, ax = plt.subplots(2, 1, sharex=True, figsize=(COLUMN, 4.2), layout="constrained")
         self.axes_ = make_panels(ax, 2, 1, None, type(self).__name__, "panel")
         self.figure_ = self.axes_[0].figure
         return self.axes_

@@ -1,12 +1,23 @@
 """Pictures of the kernels of convolutions."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 
 from ._layers import CONVOLUTIONS, FittedNet
-from ._panels import check_number, make_panels
-from ._pictures import add_colorbar, draw_picture, symmetric_limit
+from ._panels import AxesLike, check_number, make_panels
+from ._pictures import add_colorbar, draw_picture, name_cells, symmetric_limit
 
-_WIDTH = 0.85
+if TYPE_CHECKING:
+    from matplotlib.colorbar import Colorbar
+    from matplotlib.image import AxesImage
+    from matplotlib.lines import Line2D
+
+_WIDTH = 0.81
 
 
 class FilterDisplay:
@@ -53,14 +64,21 @@ class FilterDisplay:
     ((5, 1, 3, 3), 5)
     """
 
-    def __init__(self, kernels, *, layer=None):
+    def __init__(self, kernels: ArrayLike, *, layer: str | None = None) -> None:
         self.kernels = kernels
         self.layer = layer
 
     @classmethod
     def from_estimator(
-        cls, estimator, *, layer=0, channel="mean", n_filters=16, ax=None, n_columns=8
-    ):
+        cls,
+        estimator: BaseEstimator,
+        *,
+        layer: int | str = 0,
+        channel: int | str = "mean",
+        n_filters: int | None = 16,
+        ax: AxesLike = None,
+        n_columns: int = 8,
+    ) -> FilterDisplay:
         """Draw the kernels of a fitted net.
 
         Parameters
@@ -105,7 +123,14 @@ class FilterDisplay:
         display = cls(kernels, layer=name)
         return display.plot(ax, channel=channel, n_filters=n_filters, n_columns=n_columns)
 
-    def plot(self, ax=None, *, channel="mean", n_filters=16, n_columns=8):
+    def plot(
+        self,
+        ax: AxesLike = None,
+        *,
+        channel: int | str = "mean",
+        n_filters: int | None = 16,
+        n_columns: int = 8,
+    ) -> FilterDisplay:
         """Draw the kernels.
 
         Parameters
@@ -145,7 +170,9 @@ class FilterDisplay:
             "filter",
         )
         self.figure_ = self.axes_[0].figure
-        self.images_, self.lines_, self.colorbar_ = [], [], None
+        self.images_: list[AxesImage] = []
+        self.lines_: list[Line2D] = []
+        self.colorbar_: Colorbar | None = None
         limit = symmetric_limit(kernels)
         for i, (panel, kernel) in enumerate(zip(self.axes_, kernels, strict=True)):
             shown = np.concatenate(kernel) if kernel.ndim == 3 else kernel
@@ -159,6 +186,8 @@ class FilterDisplay:
             self.images_.append(drawn)
             for j in range(1, slices):
                 panel.axvline(j * kernel.shape[1] - 0.5, color="black", lw=1)
+        if self.lines_:
+            name_cells(self.axes_, ax is None)
         if ax is None:
             if self.images_:
                 self.colorbar_ = add_colorbar(self.images_[0], self.axes_, "weight")

@@ -1,34 +1,37 @@
 """How much each cell of a map matters to what a net makes of it."""
 
+from collections.abc import Callable, Mapping
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import is_classifier
+from sklearn.base import BaseEstimator, is_classifier
 
 from ..maps import LazyMaps
 from ..neural_network._targets import regression_loss
 from ..neural_network._torch import own_generator
 from ..utils import as_numpy
+from ..utils._typing import ArrayLike, MapsLike
 from ._attributions import METHODS, attribute_by_captum
 from ._layers import FittedNet
 from ._panels import check_number
 
 
 def input_gradients(
-    estimator,
-    X,
-    target=None,
+    estimator: BaseEstimator,
+    X: MapsLike,
+    target: Any = None,
     *,
-    method="gradient",
-    wrt="input",
-    baseline=0.0,
-    n_steps=50,
-    n_draws=25,
-    noise_level=0.1,
-    options=None,
-    random_state=0,
-):
+    method: str | Callable = "gradient",
+    wrt: str = "input",
+    baseline: ArrayLike = 0.0,
+    n_steps: int = 50,
+    n_draws: int = 25,
+    noise_level: float = 0.1,
+    options: Mapping[str, Any] | None = None,
+    random_state: int = 0,
+) -> np.ndarray:
     r"""Derivative of an output of a fitted net with respect to each cell of maps.
 
     Outputs :math:`f` are those of the torch module: targets of a regressor in units of their

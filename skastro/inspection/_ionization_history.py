@@ -1,13 +1,19 @@
 """The mean ionized fraction against redshift."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 
 from ..datasets._checks import message
 from ..exceptions import MapShapeError
 from ..utils import check_groups, map_layout
+from ..utils._typing import MapsLike
 from ._field_arrays import (
-    COLOURS,
-    STYLES,
     check_labels,
     chunk_rows,
     mean_and_spread,
@@ -15,9 +21,12 @@ from ._field_arrays import (
     read,
     shape_of,
 )
-from ._panels import make_panels
+from ._looks import COLOURS, COLUMN, MARKERS, STYLES
+from ._panels import AxesLike, make_panels
 
-_MARKERS = "osD^vP"
+if TYPE_CHECKING:
+    from matplotlib.collections import LineCollection, PolyCollection
+    from matplotlib.lines import Line2D
 
 
 class IonizationHistoryDisplay:
@@ -82,7 +91,15 @@ class IonizationHistoryDisplay:
     array([-0.1 , -0.06, -0.02])
     """
 
-    def __init__(self, y_true, y_pred, redshift, *, groups=None, dim=None):
+    def __init__(
+        self,
+        y_true: MapsLike,
+        y_pred: MapsLike | Mapping[str, MapsLike],
+        redshift: ArrayLike,
+        *,
+        groups: ArrayLike | None = None,
+        dim: int | None = None,
+    ) -> None:
         self.y_true = y_true
         self.y_pred = y_pred
         self.redshift = redshift
@@ -90,7 +107,16 @@ class IonizationHistoryDisplay:
         self.dim = dim
 
     @classmethod
-    def from_predictions(cls, y_true, y_pred, redshift, *, groups=None, dim=None, ax=None):
+    def from_predictions(
+        cls,
+        y_true: MapsLike,
+        y_pred: MapsLike | Mapping[str, MapsLike],
+        redshift: ArrayLike,
+        *,
+        groups: ArrayLike | None = None,
+        dim: int | None = None,
+        ax: AxesLike = None,
+    ) -> IonizationHistoryDisplay:
         """Draw predictions.
 
         Parameters
@@ -124,7 +150,17 @@ class IonizationHistoryDisplay:
         return cls(y_true, y_pred, redshift, groups=groups, dim=dim).plot(ax)
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, redshift, *, groups=None, dim=None, ax=None):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator | Mapping[str, BaseEstimator],
+        X: MapsLike,
+        y: MapsLike,
+        redshift: ArrayLike,
+        *,
+        groups: ArrayLike | None = None,
+        dim: int | None = None,
+        ax: AxesLike = None,
+    ) -> IonizationHistoryDisplay:
         """Draw what fitted regressors of fields predict.
 
         Maps are predicted a few at a time, and of the predictions the means are kept.
@@ -165,11 +201,13 @@ class IonizationHistoryDisplay:
             parts = [_field_means(cls.__name__, "y_pred", one.predict(X[at]), dim) for at in rows]
             return np.concatenate(parts)
 
-        several = isinstance(estimator, dict)
-        y_pred = {k: means(one) for k, one in estimator.items()} if several else means(estimator)
+        if isinstance(estimator, Mapping):
+            y_pred = {name: means(one) for name, one in estimator.items()}
+        else:
+            y_pred = means(estimator)
         return cls.from_predictions(y, y_pred, redshift, groups=groups, dim=dim, ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: AxesLike = None) -> IonizationHistoryDisplay:
         """Draw the panels.
 
         Parameters
@@ -193,7 +231,10 @@ class IonizationHistoryDisplay:
         self._average()
         upper, lower = self._panels(ax)
         z, several = self.redshift_, np.isfinite(self.spreads_["truth"]).any()
-        self.curves_, self.difference_curves_, self.bars_, self.band_ = {}, {}, {}, None
+        self.curves_: dict[str, Line2D] = {}
+        self.difference_curves_: dict[str, Line2D] = {}
+        self.bars_: dict[str, list[LineCollection]] = {}
+        self.band_: PolyCollection | None = None
         mean, spread = self.means_["truth"], self.spreads_["truth"]
         look = {"color": "black", "lw": 1.2, "zorder": 2}
         (self.curves_["truth"],) = upper.plot(z, mean, marker=".", ms=4, label="truth", **look)
@@ -206,7 +247,7 @@ class IonizationHistoryDisplay:
             look = {
                 "color": COLOURS[i % len(COLOURS)],
                 "ls": STYLES[i % len(STYLES)],
-                "marker": _MARKERS[i % len(_MARKERS)],
+                "marker": MARKERS[i % len(MARKERS)],
                 "ms": 3,
                 "lw": 1.0,
                 "zorder": 3,
@@ -277,7 +318,7 @@ class IonizationHistoryDisplay:
         import matplotlib.pyplot as plt
 
         if ax is None:
-            size = {"figsize": (3.4, 3.8), "height_ratios": (2, 1), "layout": "constrained"}
+            size = {"figsize": (COLUMN, 3.8), "height_ratios": (2, 1), "layout": "constrained"}
             _, ax = plt.subplots(2, 1, sharex=True, **size)
         self.axes_ = make_panels(ax, 2, 1, None, type(self).__name__, "panel")
         self.figure_ = self.axes_[0].figure

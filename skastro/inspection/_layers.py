@@ -5,6 +5,7 @@ from numbers import Integral
 
 import numpy as np
 import torch
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -13,9 +14,10 @@ from ..neural_network._base import NetEstimator
 from ..neural_network._precision import computing_in
 from ..neural_network._torch import thread_count
 from ..utils import as_numpy
+from ..utils._typing import MapsLike
+from ._wrapped import wrapped
 
 CONVOLUTIONS = torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d
-_FITTED = ("best_estimator_", "regressor_", "estimator_")  # of estimators around another
 
 
 class FittedNet:
@@ -83,8 +85,8 @@ class FittedNet:
             *before, (_, last) = estimator.steps
             self.steps += [step for _, step in before if step not in (None, "passthrough")]
             return self._descend(last)
-        inner = (getattr(estimator, name) for name in _FITTED if hasattr(estimator, name))
-        return self._descend(inner_one) if (inner_one := next(inner, None)) is not None else None
+        inner = wrapped(estimator)
+        return None if inner is None else self._descend(inner)
 
     def inputs(self, X):
         """Take maps through the transformers.
@@ -222,7 +224,7 @@ def _copy(out):
     return out.detach().clone() if isinstance(out, torch.Tensor) else None
 
 
-def layer_names(estimator):
+def layer_names(estimator: BaseEstimator) -> list[str]:
     """Names of the layers of a fitted net.
 
     Parameters
@@ -262,7 +264,7 @@ def layer_names(estimator):
     return [name for name, _ in net.module.named_modules()][1:]
 
 
-def feature_maps(estimator, X, layer=0):
+def feature_maps(estimator: BaseEstimator, X: MapsLike, layer: int | str = 0) -> np.ndarray:
     """What comes out of a layer of a fitted net.
 
     Parameters

@@ -1,16 +1,26 @@
 """Predicted luminosity functions beside true ones."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 
 from ..datasets._checks import check_choice, message
 from ..metrics._checks import check_floor, check_targets
 from ..preprocessing._luminosity_function import check_edges, density_unit
 from ..utils._luminosity import sources_above
-from ._panels import make_panels
+from ..utils._typing import MapsLike
+from ._looks import COLOURS, COLUMN, STYLES
+from ._panels import AxesLike, make_panels
 
-# Of the palette of Okabe and Ito, which the colour-blind can tell apart.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_STYLES = ("--", "-.", (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)))
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.lines import Line2D
+
 _LABELS = {
     "dn": r"Sources per bin $\Delta N$",
     "cumulative": r"Sources $N(>L)$",
@@ -84,7 +94,16 @@ class LuminosityFunctionDisplay:
     Sources $N(>L)$
     """
 
-    def __init__(self, y_true, y_pred, *, edges=None, kind="dn", volume=None, floor=1.0):
+    def __init__(
+        self,
+        y_true: ArrayLike,
+        y_pred: ArrayLike | Mapping[str, ArrayLike],
+        *,
+        edges: ArrayLike | None = None,
+        kind: str = "dn",
+        volume: float | None = None,
+        floor: float = 1.0,
+    ) -> None:
         self.y_true = y_true
         self.y_pred = y_pred
         self.edges = edges
@@ -94,8 +113,16 @@ class LuminosityFunctionDisplay:
 
     @classmethod
     def from_predictions(
-        cls, y_true, y_pred, *, edges=None, kind="dn", volume=None, floor=1.0, ax=None
-    ):
+        cls,
+        y_true: ArrayLike,
+        y_pred: ArrayLike | Mapping[str, ArrayLike],
+        *,
+        edges: ArrayLike | None = None,
+        kind: str = "dn",
+        volume: float | None = None,
+        floor: float = 1.0,
+        ax: AxesLike = None,
+    ) -> LuminosityFunctionDisplay:
         """Draw predictions.
 
         Parameters
@@ -130,8 +157,17 @@ class LuminosityFunctionDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, y, *, edges=None, kind="dn", volume=None, floor=1.0, ax=None
-    ):
+        cls,
+        estimator: BaseEstimator | Mapping[str, BaseEstimator],
+        X: MapsLike,
+        y: ArrayLike,
+        *,
+        edges: ArrayLike | None = None,
+        kind: str = "dn",
+        volume: float | None = None,
+        floor: float = 1.0,
+        ax: AxesLike = None,
+    ) -> LuminosityFunctionDisplay:
         """Draw what fitted regressors predict.
 
         Parameters
@@ -164,7 +200,8 @@ class LuminosityFunctionDisplay:
         ValueError
             If shapes, edges, the floor or axes do not fit, or the volume is missing.
         """
-        if isinstance(estimator, dict):
+        y_pred: Any
+        if isinstance(estimator, Mapping):
             y_pred = {name: one.predict(X) for name, one in estimator.items()}
         else:
             y_pred = estimator.predict(X)
@@ -172,7 +209,7 @@ class LuminosityFunctionDisplay:
             y, y_pred, edges=edges, kind=kind, volume=volume, floor=floor, ax=ax
         )
 
-    def plot(self, ax=None):
+    def plot(self, ax: AxesLike = None) -> LuminosityFunctionDisplay:
         """Draw the panels.
 
         Parameters
@@ -193,16 +230,18 @@ class LuminosityFunctionDisplay:
         x, truth, predictions, unit = self._numbers()
         upper, lower = self._panels(ax)
         few, one = len(truth) <= _FEW, len(predictions) == 1
-        each = _COLOURS[: len(truth)] if few and one else ()
-        self.curves_, self.bands_ = {}, {}
-        self.ratios_, self.ratio_bands_ = {}, {}
+        each = COLOURS[: len(truth)] if few and one else ()
+        self.curves_: dict[str, list[Line2D]] = {}
+        self.bands_: dict[str, list[Artist]] = {}
+        self.ratios_: dict[str, list[Line2D]] = {}
+        self.ratio_bands_: dict[str, list[Artist]] = {}
         self.curves_["truth"], self.bands_["truth"] = _draw(
             upper, x, truth * unit, each or ("black",), "-", _LEVELS, shaded=True
         )
         levels = _LEVELS if one else _LEVELS[1:]
         for i, (name, values) in enumerate(predictions.items()):
-            colours = each or (_COLOURS[i % len(_COLOURS)],)
-            look = colours, _STYLES[i % len(_STYLES)], levels
+            colours = each or (COLOURS[i % len(COLOURS)],)
+            look = colours, STYLES[i % len(STYLES)], levels
             self.curves_[name], self.bands_[name] = _draw(
                 upper, x, values * unit, *look, shaded=False
             )
@@ -219,7 +258,7 @@ class LuminosityFunctionDisplay:
         owner = type(self).__name__
         check_choice(owner, "kind", self.kind, _LABELS)
         check_floor(owner, self.floor)
-        named = self.y_pred if isinstance(self.y_pred, dict) else {"prediction": self.y_pred}
+        named = self.y_pred if isinstance(self.y_pred, Mapping) else {"prediction": self.y_pred}
         if not named or "truth" in named:
             words = "predictions, or a dict of some by names other than 'truth'"
             raise ValueError(message(owner, "y_pred", words, self.y_pred))
@@ -247,7 +286,7 @@ class LuminosityFunctionDisplay:
             _, ax = plt.subplots(
                 2,
                 1,
-                figsize=(3.4, 4.2),
+                figsize=(COLUMN, 4.2),
                 sharex=True,
                 height_ratios=(2, 1),
                 layout="constrained",
@@ -266,7 +305,7 @@ class LuminosityFunctionDisplay:
         for name, (curve, *_) in self.curves_.items():
             handles[name] = curve
             if by_map:
-                style = "-" if name == "truth" else _STYLES[0]
+                style = "-" if name == "truth" else STYLES[0]
                 handles[name] = Line2D([], [], color="black", ls=style, lw=1.0)
             if name == "truth" and not few:
                 for level in (0.68, 0.95):

@@ -1,9 +1,20 @@
 """A noise matrix as a heat map."""
 
-import numpy as np
+from __future__ import annotations
 
-from ..model_selection import noise_matrix
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+
+from ..model_selection import NoiseMatrix, noise_matrix
+from ..model_selection._types import NoiseLevels
+from ..utils._typing import MapsLike
 from ._score_cells import draw_scores, label_cells, matrix_axes, number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 class NoiseMatrixDisplay:
@@ -49,13 +60,21 @@ class NoiseMatrixDisplay:
     'trained with noise [uK]'
     """
 
-    def __init__(self, matrix):
+    def __init__(self, matrix: NoiseMatrix) -> None:
         self.matrix = matrix
 
     @classmethod
     def from_matrix(
-        cls, matrix, *, ax=None, digits=2, cmap="cividis", negate_score=False, vmin=None, vmax=None
-    ):
+        cls,
+        matrix: NoiseMatrix,
+        *,
+        ax: Axes | None = None,
+        digits: int = 2,
+        cmap: str = "cividis",
+        negate_score: bool = False,
+        vmin: float | None = None,
+        vmax: float | None = None,
+    ) -> NoiseMatrixDisplay:
         """Draw a matrix.
 
         Parameters
@@ -88,19 +107,19 @@ class NoiseMatrixDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y,
+        estimator: BaseEstimator,
+        X: MapsLike,
+        y: ArrayLike,
         *,
-        train_noise,
-        ax=None,
-        digits=2,
-        cmap="cividis",
-        negate_score=False,
-        vmin=None,
-        vmax=None,
-        **parameters,
-    ):
+        train_noise: NoiseLevels,
+        ax: Axes | None = None,
+        digits: int = 2,
+        cmap: str = "cividis",
+        negate_score: bool = False,
+        vmin: float | None = None,
+        vmax: float | None = None,
+        **parameters: Any,
+    ) -> NoiseMatrixDisplay:
         """Train and test at all levels, and draw the scores.
 
         Parameters
@@ -150,7 +169,16 @@ class NoiseMatrixDisplay:
             vmax=vmax,
         )
 
-    def plot(self, ax=None, *, digits=2, cmap="cividis", negate_score=False, vmin=None, vmax=None):
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        digits: int = 2,
+        cmap: str = "cividis",
+        negate_score: bool = False,
+        vmin: float | None = None,
+        vmax: float | None = None,
+    ) -> NoiseMatrixDisplay:
         """Draw the heat map.
 
         Parameters
@@ -174,7 +202,7 @@ class NoiseMatrixDisplay:
         """
         matrix = self.matrix
         dummy = float(np.mean(matrix.dummy_scores))
-        ax = matrix_axes(ax, *matrix.scores.shape[:2])
+        ax = matrix_axes(ax, *matrix.mean.shape)
         self.ax_, self.figure_ = ax, ax.figure
         self.image_, self.texts_, self.colorbar_ = draw_scores(
             ax,

@@ -1,11 +1,23 @@
 """Axes of figures with several panels, and checks of the numbers that choose them."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from numbers import Integral
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
-def check_number(owner, name, value, least, most=None, note=""):
+# A string cannot stand beside `|`.
+AxesLike: TypeAlias = Union["Axes", Sequence["Axes"], np.ndarray, None]
+
+
+def check_number(
+    owner: str, name: str, value: Any, least: int, most: int | None = None, note: str = ""
+) -> None:
     """Refuse what is no integer of a range.
 
     Parameters
@@ -35,7 +47,14 @@ def check_number(owner, name, value, least, most=None, note=""):
         )
 
 
-def make_panels(ax, n_panels, n_columns, size, owner, each):
+def make_panels(
+    ax: AxesLike,
+    n_panels: int,
+    n_columns: int,
+    size: Callable[[int, int], tuple[float, float]],
+    owner: str,
+    each: str,
+) -> np.ndarray:
     """Axes for panels, those given or those of a new figure.
 
     Parameters
@@ -93,17 +112,20 @@ def make_panels(ax, n_panels, n_columns, size, owner, each):
     return axes.ravel()[:n_panels]
 
 
-def set_log_axis(ax):
-    """Make the horizontal axis logarithmic, with plain numbers 1, 2 and 5 of each decade.
+def set_log_axis(ax: Axes, direction: str = "x") -> None:
+    """Make an axis logarithmic, with plain numbers 1, 2 and 5 of each decade.
 
     Parameters
     ----------
     ax : matplotlib.axes.Axes
         The axes.
+    direction : {"x", "y"}, default="x"
+        Which of them.
     """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    ax.set_xscale("log")
-    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.set(**{f"{direction}scale": "log"})
+    axis = getattr(ax, f"{direction}axis")
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())

@@ -1,17 +1,31 @@
 """Predicted parameters against true ones."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.metrics import root_mean_squared_error
 
+from ..datasets._checks import message
 from ..metrics import aggregate_by_group, reduced_chi2
 from ..metrics._checks import check_targets
 from ..metrics._report import named_targets, r2
+from ..utils._typing import MapsLike, UnitLike
+from ._looks import BLUE, COLUMN, PAGE
 from ._names import formula
-from ._panels import make_panels
+from ._panels import AxesLike, make_panels
 
-# Of the palette of Okabe and Ito, which the colour-blind can tell apart, with a grey.
-_BLUE, _GREY, _DARK_GREY = "#0072B2", "0.5", "0.35"
-_WIDTHS = {1: 3.4, 2: 5.2}
-_FULL_WIDTH = 7.1
+if TYPE_CHECKING:
+    from matplotlib.container import ErrorbarContainer
+    from matplotlib.lines import Line2D
+    from matplotlib.text import Text
+
+_GREY, _DARK_GREY = "0.5", "0.35"
+_WIDTHS = {1: COLUMN, 2: 5.2}
 _MANY = 500
 
 
@@ -35,6 +49,8 @@ class ParameterRecoveryDisplay:
     target_names : sequence of str, default=None
         Names of the targets; by default the columns of a DataFrame `y_true`, or "target 0",
         "target 1", .... Names such as "Omega_m" and "A_SN1" are set as formulas.
+    units : sequence of str or astropy unit, default=None
+        Units of the targets, written on the axes; None or "" for those without one.
     correlation : float, default=1.0
         Correlation between the errors of samples of one group, for the error bars of the
         means, see `skastro.metrics.aggregate_by_group`.
@@ -73,28 +89,38 @@ class ParameterRecoveryDisplay:
     """
 
     def __init__(
-        self, y_true, y_pred, y_std=None, *, groups=None, target_names=None, correlation=1.0
-    ):
+        self,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        y_std: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
+        target_names: Sequence[str] | None = None,
+        units: Sequence[UnitLike | None] | None = None,
+        correlation: float = 1.0,
+    ) -> None:
         self.y_true = y_true
         self.y_pred = y_pred
         self.y_std = y_std
         self.groups = groups
         self.target_names = target_names
+        self.units = units
         self.correlation = correlation
 
     @classmethod
     def from_predictions(
         cls,
-        y_true,
-        y_pred,
-        y_std=None,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        y_std: ArrayLike | None = None,
         *,
-        groups=None,
-        target_names=None,
-        correlation=1.0,
-        ax=None,
-        n_columns=3,
-    ):
+        groups: ArrayLike | None = None,
+        target_names: Sequence[str] | None = None,
+        units: Sequence[UnitLike | None] | None = None,
+        correlation: float = 1.0,
+        ax: AxesLike = None,
+        n_columns: int = 3,
+    ) -> ParameterRecoveryDisplay:
         """Draw predictions.
 
         Parameters
@@ -109,6 +135,8 @@ class ParameterRecoveryDisplay:
             Simulation of each sample.
         target_names : sequence of str, default=None
             Names of the targets.
+        units : sequence of str or astropy unit, default=None
+            Units of the targets.
         correlation : float, default=1.0
             Correlation between the errors of samples of one group.
         ax : matplotlib.axes.Axes or array-like of them, default=None
@@ -132,6 +160,7 @@ class ParameterRecoveryDisplay:
             y_std,
             groups=groups,
             target_names=target_names,
+            units=units,
             correlation=correlation,
         )
         return display.plot(ax=ax, n_columns=n_columns)
@@ -139,17 +168,18 @@ class ParameterRecoveryDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y,
+        estimator: BaseEstimator,
+        X: MapsLike,
+        y: ArrayLike,
         *,
-        groups=None,
-        return_std=False,
-        target_names=None,
-        correlation=1.0,
-        ax=None,
-        n_columns=3,
-    ):
+        groups: ArrayLike | None = None,
+        return_std: bool = False,
+        target_names: Sequence[str] | None = None,
+        units: Sequence[UnitLike | None] | None = None,
+        correlation: float = 1.0,
+        ax: AxesLike = None,
+        n_columns: int = 3,
+    ) -> ParameterRecoveryDisplay:
         """Draw what a fitted regressor predicts.
 
         Parameters
@@ -166,6 +196,8 @@ class ParameterRecoveryDisplay:
             Whether to ask ``estimator.predict(X, return_std=True)`` for standard deviations.
         target_names : sequence of str, default=None
             Names of the targets.
+        units : sequence of str or astropy unit, default=None
+            Units of the targets.
         correlation : float, default=1.0
             Correlation between the errors of samples of one group.
         ax : matplotlib.axes.Axes or array-like of them, default=None
@@ -191,12 +223,13 @@ class ParameterRecoveryDisplay:
             y_std,
             groups=groups,
             target_names=target_names,
+            units=units,
             correlation=correlation,
             ax=ax,
             n_columns=n_columns,
         )
 
-    def plot(self, ax=None, *, n_columns=3):
+    def plot(self, ax: AxesLike = None, *, n_columns: int = 3) -> ParameterRecoveryDisplay:
         """Draw the panels.
 
         Parameters
@@ -223,25 +256,29 @@ class ParameterRecoveryDisplay:
         groups = None
         if self.groups is not None:
             groups = aggregate_by_group(self.groups, truth, pred, std, correlation=self.correlation)
-        self.axes_ = make_panels(ax, len(names), n_columns, _size, owner, "target")
+        size = partial(_size, with_legend=groups is not None)
+        self.axes_ = make_panels(ax, len(names), n_columns, size, owner, "target")
         self.figure_ = self.axes_[0].figure
-        self.points_, self.group_points_, self.lines_, self.texts_ = [], [], [], []
+        self.points_: list[ErrorbarContainer] = []
+        self.group_points_: list[ErrorbarContainer] = []
+        self.lines_: list[Line2D] = []
+        self.texts_: list[Text] = []
         scores = _scores(truth, pred, std)
         if groups is not None:
             # The error of a mean is an upper bound, so it has no chi squared.
             group_scores = _scores(groups.y_true, groups.y_pred)
         faint = groups is not None
-        for i, (panel, name) in enumerate(zip(self.axes_, names, strict=True)):
+        labels = self._labels(names)
+        for i, (panel, label) in enumerate(zip(self.axes_, labels, strict=True)):
             limits = _limits(truth[:, i], pred[:, i])
             self.lines_ += panel.plot(limits, limits, color="black", lw=0.8, ls="--", zorder=1)
             self.points_.append(_errorbar(panel, truth, pred, None if faint else std, i, faint))
             self.texts_.append(_write(panel, scores[i], faint, line=int(faint)))
-            if faint:
+            if groups is not None:
                 self.group_points_.append(
                     _errorbar(panel, groups.y_true, groups.y_pred, groups.y_std, i, False)
                 )
                 self.texts_.append(_write(panel, group_scores[i], False, line=0))
-            label = formula(name)
             panel.set(xlim=limits, ylim=limits, box_aspect=1)
             panel.set_xlabel(f"True {label}", fontsize=9)
             panel.set_ylabel(f"Predicted {label}", fontsize=9)
@@ -259,10 +296,22 @@ class ParameterRecoveryDisplay:
                 self.axes_[0].legend(**legend)
         return self
 
+    def _labels(self, names):
+        """Names of the targets as formulas, with their units."""
+        units = [None] * len(names) if self.units is None else list(self.units)
+        if isinstance(self.units, str) or len(units) != len(names):
+            words = f"None or a unit for each of {len(names)} targets"
+            raise ValueError(message(type(self).__name__, "units", words, self.units))
+        units = ["" if unit is None else str(unit) for unit in units]
+        return [
+            formula(name) + (f" [{unit}]" if unit else "")
+            for name, unit in zip(names, units, strict=True)
+        ]
 
-def _size(n_rows, n_columns):
-    width = _WIDTHS.get(n_columns, _FULL_WIDTH)
-    return width, n_rows * (width / n_columns + 0.45)
+
+def _size(n_rows, n_columns, with_legend):
+    width = _WIDTHS.get(n_columns, PAGE)
+    return width, n_rows * (width / n_columns + 0.05) + (0.4 if with_legend else 0.1)
 
 
 def _limits(truth, pred):
@@ -280,7 +329,7 @@ def _errorbar(panel, truth, pred, std, i, faint):
         pred[:, i],
         yerr=None if std is None else std[:, i],
         fmt=".",
-        color=_GREY if faint else _BLUE,
+        color=_GREY if faint else BLUE,
         ms=3.5 if faint or many else 5,
         mew=0,
         elinewidth=0.7,
@@ -301,7 +350,7 @@ def _write(panel, text, faint, line):
         ha="left",
         va="bottom",
         fontsize=7,
-        color=_DARK_GREY if faint else _BLUE,
+        color=_DARK_GREY if faint else BLUE,
     )
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-BLUE = "#0072B2"  # of the palette of Okabe and Ito
+from ._looks import BLUE
 
 
 def picture(values):
@@ -46,6 +46,15 @@ def draw_picture(panel, values, cmap, low, high):
     )
     panel.set(xticks=[], yticks=[])
     return image
+
+
+def name_cells(panels, own_figure):
+    """Say that curves are over cells: once below a figure of ours, else below each panel."""
+    if own_figure:
+        panels[0].figure.supxlabel("cell", fontsize=8)
+        return
+    for panel in panels:
+        panel.set_xlabel("cell", fontsize=7, labelpad=1)
 
 
 def add_colorbar(image, panels, label=None, *, shrink=0.8):

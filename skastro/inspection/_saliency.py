@@ -1,16 +1,30 @@
 """Pictures of how much each cell of a map matters."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 
 from ..exceptions import MapShapeError
 from ..maps import LazyMaps
 from ..utils import as_numpy, map_layout
+from ..utils._typing import Maps
 from ._gradients import input_gradients
 from ._layers import FittedNet
-from ._panels import check_number, make_panels
-from ._pictures import draw_picture, picture, symmetric_limit
+from ._panels import AxesLike, check_number, make_panels
+from ._pictures import draw_picture, name_cells, picture, symmetric_limit
+
+if TYPE_CHECKING:
+    from matplotlib.colorbar import Colorbar
+    from matplotlib.image import AxesImage
+    from matplotlib.lines import Line2D
 
 _WIDTH = 1.45
+_DERIVATIVES = ("gradient", "smoothgrad")
 
 
 class SaliencyDisplay:
@@ -31,6 +45,9 @@ class SaliencyDisplay:
         channel, ``(n, c, h, w)`` and ``(n, c, d, h, w)`` have c.
     method : str, default="gradient"
         What the gradients are, written above them.
+    gradient_label : str, default=None
+        What they are and their unit, written beside their scale; by default "output / map" for
+        derivatives and "share of output" for contributions.
 
     Attributes
     ----------
@@ -63,27 +80,37 @@ class SaliencyDisplay:
     (2, 2)
     """
 
-    def __init__(self, maps, gradients, *, dim=None, method="gradient"):
+    def __init__(
+        self,
+        maps: ArrayLike,
+        gradients: ArrayLike,
+        *,
+        dim: int | None = None,
+        method: str = "gradient",
+        gradient_label: str | None = None,
+    ) -> None:
         self.maps = maps
         self.gradients = gradients
         self.dim = dim
         self.method = method
+        self.gradient_label = gradient_label
 
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        target=None,
+        estimator: BaseEstimator,
+        X: Maps,
+        target: Any = None,
         *,
-        method="gradient",
-        wrt="input",
-        n_samples=3,
-        channel=0,
-        label=None,
-        ax=None,
-        **parameters,
-    ):
+        method: str | Callable = "gradient",
+        wrt: str = "input",
+        n_samples: int = 3,
+        channel: int = 0,
+        label: str | None = None,
+        gradient_label: str | None = None,
+        ax: AxesLike = None,
+        **parameters: Any,
+    ) -> SaliencyDisplay:
         """Draw the gradients of a fitted net.
 
         Parameters
@@ -105,6 +132,8 @@ class SaliencyDisplay:
             Channel to draw.
         label : str, default=None
             What the maps are, and their unit, written beside their scale.
+        gradient_label : str, default=None
+            What the gradients are, and their unit, see the class.
         ax : array-like of matplotlib.axes.Axes, default=None
             Axes to draw into, two for each sample; None makes a figure.
         **parameters : object
@@ -139,10 +168,12 @@ class SaliencyDisplay:
             maps, dim = net.inputs(X).reshape(gradients.shape), net.dim
         name = method if isinstance(method, str) else getattr(method, "__name__", "attribution")
         name = "attribution" if name == "<lambda>" else name.replace("_", " ")
-        display = cls(maps, gradients, dim=dim, method=name)
+        display = cls(maps, gradients, dim=dim, method=name, gradient_label=gradient_label)
         return display.plot(ax, channel=channel, label=label)
 
-    def plot(self, ax=None, *, channel=0, label=None):
+    def plot(
+        self, ax: AxesLike = None, *, channel: int = 0, label: str | None = None
+    ) -> SaliencyDisplay:
         """Draw the panels.
 
         Parameters
@@ -170,7 +201,9 @@ class SaliencyDisplay:
         panels = make_panels(ax, 2 * len(maps), 2, _size, type(self).__name__, "map and gradient")
         self.axes_ = panels.reshape(-1, 2)
         self.figure_ = panels[0].figure
-        self.images_, self.lines_, self.colorbars_ = [], [], []
+        self.images_: list[AxesImage] = []
+        self.lines_: list[Line2D] = []
+        self.colorbars_: list[Colorbar] = []
         limit = symmetric_limit(gradients)
         scales = ("viridis", maps.min(), maps.max()), ("RdBu_r", -limit, limit)
         for row, *pair in zip(self.axes_, maps, gradients, strict=True):
@@ -179,9 +212,14 @@ class SaliencyDisplay:
                 (self.lines_ if values.ndim == 1 else self.images_).append(drawn)
         for panel, title in zip(self.axes_[0], ("map", self.method), strict=True):
             panel.set_title(title, fontsize=8)
-        if ax is None and self.images_:
+        if self.lines_:
+            name_cells(panels, ax is None)
+            for row in self.axes_:
+                row[0].set_ylabel(label or "", fontsize=7)
+                row[1].set_ylabel(self._gradient_label(), fontsize=7)
+        elif ax is None:
             # One bar below each column, where both columns stay equally wide.
-            for column, words in enumerate((label, None)):
+            for column, words in enumerate((label, self._gradient_label())):
                 bar = self.figure_.colorbar(
                     self.images_[column],
                     ax=self.axes_[:, column].tolist(),
@@ -194,6 +232,12 @@ class SaliencyDisplay:
                     bar.set_label(words, fontsize=8)
                 self.colorbars_.append(bar)
         return self
+
+    def _gradient_label(self):
+        """What is said of the scale of the gradients."""
+        if self.gradient_label is not None:
+            return self.gradient_label
+        return "output / map" if self.method in _DERIVATIVES else "share of output"
 
     def _of_channel(self, channel):
         """What is drawn of maps and gradients."""

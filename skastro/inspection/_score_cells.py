@@ -1,13 +1,19 @@
 """Scores as a heat map with numbers, for displays of what was trained and tested on what."""
 
+from typing import Any
+
 import numpy as np
+
+from ._looks import COLUMN, text_colour
 
 _CELL = 0.42  # inches
 _PAGE = 1.0, 1.0, 1.0
 _LONGEST_LINE = 36
 
 
-def matrix_axes(ax, n_rows, n_columns, cell=(_CELL, _CELL)):
+def matrix_axes(
+    ax: Any, n_rows: int, n_columns: int, cell: tuple[float, float] = (_CELL, _CELL)
+) -> Any:
     """Axes for a matrix, those given or those of a new figure of the width of a column or more.
 
     Parameters
@@ -28,7 +34,7 @@ def matrix_axes(ax, n_rows, n_columns, cell=(_CELL, _CELL)):
         return ax
     import matplotlib.pyplot as plt
 
-    size = max(3.4, cell[0] * n_columns + 1.3), max(2.4, cell[1] * n_rows + 1.1)
+    size = max(COLUMN, cell[0] * n_columns + 1.3), max(2.4, cell[1] * n_rows + 1.1)
     return plt.subplots(figsize=size, layout="constrained")[1]
 
 
@@ -89,7 +95,7 @@ def draw_scores(ax, matrix, dummy, *, digits, cmap, negate_score, vmin, vmax, no
             ha="center",
             va="center",
             fontsize=7,
-            color="black" if _luminance(colour) > 0.18 else "white",
+            color=text_colour(colour),
         )
     below, above = (mean < low).any(), (mean > high).any()
     extend = {(True, True): "both", (True, False): "min", (False, True): "max"}
@@ -177,9 +183,3 @@ def _range(mean, dummy):
     if high > dummy:
         low = max(low, 2 * dummy - high)
     return (low, high) if low < high else (low - 0.5, high + 0.5)
-
-
-def _luminance(colour):
-    """Relative luminance of a colour, from 0 to 1."""
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour[:3]]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -1,17 +1,27 @@
 """Scores against the number of simulations, and what more of them would bring."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 
-from ..model_selection import simulation_curve
+from ..model_selection import SimulationCurve, simulation_curve
+from ..utils._typing import MapsLike
+from ._looks import COLOURS, COLUMN, MARKERS
 from ._panels import set_log_axis
 from ._score_cells import score_label
 
-# Of the palette of Okabe and Ito, which the colour-blind can tell apart.
-_COLOURS = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PolyCollection
+    from matplotlib.container import ErrorbarContainer
+    from matplotlib.lines import Line2D
+
 _GREY = "0.4"
-_MARKERS = "osD^vP"
 _N_POINTS = 100
 
 
@@ -62,11 +72,18 @@ class SimulationCurveDisplay:
     'simulations trained on'
     """
 
-    def __init__(self, curves):
+    def __init__(self, curves: SimulationCurve | Mapping[str, SimulationCurve]) -> None:
         self.curves = curves
 
     @classmethod
-    def from_curve(cls, curves, *, ax=None, beyond=4.0, negate_score=False):
+    def from_curve(
+        cls,
+        curves: SimulationCurve | Mapping[str, SimulationCurve],
+        *,
+        ax: Axes | None = None,
+        beyond: float = 4.0,
+        negate_score: bool = False,
+    ) -> SimulationCurveDisplay:
         """Draw curves.
 
         Parameters
@@ -93,7 +110,18 @@ class SimulationCurveDisplay:
         return cls(curves).plot(ax, beyond=beyond, negate_score=negate_score)
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, groups, ax=None, beyond=4.0, **parameters):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator | Mapping[str, BaseEstimator],
+        X: MapsLike,
+        y: ArrayLike,
+        *,
+        groups: ArrayLike,
+        ax: Axes | None = None,
+        beyond: float = 4.0,
+        negate_score: bool = False,
+        **parameters: Any,
+    ) -> SimulationCurveDisplay:
         """Score estimators against the number of simulations, and draw the curves.
 
         Parameters
@@ -110,6 +138,8 @@ class SimulationCurveDisplay:
             Axes to draw into; None makes a figure of the width of a column.
         beyond : float, default=4.0
             How far to draw the laws, as a multiple of the most simulations; 1 to 10.
+        negate_score : bool, default=False
+            Whether to draw scores with the other sign, as suits errors that a scorer has negated.
         **parameters : object
             Further parameters of `skastro.model_selection.simulation_curve`.
 
@@ -130,9 +160,11 @@ class SimulationCurveDisplay:
             }
         else:
             curves = simulation_curve(estimator, X, y, groups=groups, **parameters)
-        return cls.from_curve(curves, ax=ax, beyond=beyond)
+        return cls.from_curve(curves, ax=ax, beyond=beyond, negate_score=negate_score)
 
-    def plot(self, ax=None, *, beyond=4.0, negate_score=False):
+    def plot(
+        self, ax: Axes | None = None, *, beyond: float = 4.0, negate_score: bool = False
+    ) -> SimulationCurveDisplay:
         """Draw the curves.
 
         Parameters
@@ -169,18 +201,21 @@ class SimulationCurveDisplay:
                 f"Got {beyond!r} instead."
             )
         if ax is None:
-            _, ax = plt.subplots(figsize=(3.4, 2.6), layout="constrained")
+            _, ax = plt.subplots(figsize=(COLUMN, 2.6), layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure
-        self.points_, self.lines_, self.extrapolations_, self.bands_ = [], [], [], []
+        self.points_: list[ErrorbarContainer] = []
+        self.lines_: list[Line2D] = []
+        self.extrapolations_: list[Line2D] = []
+        self.bands_: list[PolyCollection] = []
         sign = -1 if negate_score else 1
         for i, (name, curve) in enumerate(named.items()):
-            colour = _COLOURS[i % len(_COLOURS)]
+            colour = COLOURS[i % len(COLOURS)]
             self.points_.append(
                 ax.errorbar(
                     curve.n_simulations,
                     sign * curve.mean,
                     yerr=curve.std if curve.scores.shape[1] > 1 else None,
-                    fmt=_MARKERS[i % len(_MARKERS)],
+                    fmt=MARKERS[i % len(MARKERS)],
                     color=colour,
                     ms=4,
                     elinewidth=0.9,

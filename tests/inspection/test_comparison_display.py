@@ -43,6 +43,22 @@ def test_dots_intervals_and_bands(negate):
     assert display.ax_.get_ylim() == (3.5, -0.5)
 
 
+def test_from_estimator():
+    """One estimator, a list and a dict are compared, and the scores are kept."""
+    options = {"cv": 2, "n_bootstrap": 10}
+    figure, ax = plt.subplots()
+    for estimator, names in (
+        (Ridge(), ["Ridge"]),
+        ([Ridge(), LinearRegression()], ["Ridge", "LinearRegression"]),
+        (MODELS, ["ridge", "line"]),
+    ):
+        display = ComparisonDisplay.from_estimator(estimator, X, Y, ax=ax, **options)
+        assert list(display.dots_)[: len(names)] == names
+        assert display.figure_ is figure
+        want = compare(estimator if len(names) > 1 else [estimator], X, Y, **options)
+        assert display.comparison.score(names[0]) == want.score(names[0])
+
+
 def test_folds_beyond_the_edge_and_no_intervals():
     """Far folds are triangles; scores that cannot be resampled have dots alone."""
     scores = iter([0.0, 0.1, 0.2, 0.1, -50.0] * 20)

@@ -362,7 +362,8 @@ class TestDisplay:
             shown = MAPS[2:4, 1]
             np.testing.assert_allclose(left.get_clim(), (shown.min(), shown.max()))
         assert [panel.get_title() for panel in display.axes_[0]] == ["map", "gradient"]
-        assert display.colorbars_[0].ax.get_xlabel() == "T [K]"
+        labels = [bar.ax.get_xlabel() for bar in display.colorbars_]
+        assert labels == ["T [K]", "output / map"]
 
     def test_maps_or_inputs(self):
         """What is drawn is what is differentiated by."""
@@ -372,6 +373,7 @@ class TestDisplay:
         )
         np.testing.assert_array_equal(raw.maps, 5 * MAPS[:3])
         assert raw.axes_[0, 1].get_title() == "integrated gradients"
+        assert raw.colorbars_[1].ax.get_xlabel() == "share of output"
         scaled = SaliencyDisplay.from_estimator(model, 5 * MAPS)
         np.testing.assert_array_equal(scaled.maps, model[0].transform(5 * MAPS[:3]))
 
@@ -379,7 +381,10 @@ class TestDisplay:
         values = RNG.normal(size=(2, 6, 7, 9))
         display = SaliencyDisplay(values, -values, dim=3).plot()
         np.testing.assert_array_equal(display.images_[3].get_array(), -values[1, ..., 4].T)
-        display = SaliencyDisplay(values[:, 0, 0], -values[:, 0, 0]).plot()
+        signals = values[:, 0, 0]
+        display = SaliencyDisplay(signals, -signals, gradient_label="1 / K").plot(label="T [K]")
+        assert [panel.get_ylabel() for panel in display.axes_[0]] == ["T [K]", "1 / K"]
+        assert display.figure_.get_supxlabel() == "cell"
         assert display.images_ == display.colorbars_ == []
         np.testing.assert_array_equal(display.lines_[3].get_ydata(), -values[1, 0, 0])
 

@@ -2,14 +2,16 @@
 
 import io
 
+import joblib
 import numpy as np
 import pytest
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from skastro.ensemble import SliceClassifier, SliceRegressor
+from skastro.ensemble import DeepEnsembleRegressor, SliceClassifier, SliceRegressor
 from skastro.inspection import LossCurveDisplay
 from skastro.nets import ConvNet
 from skastro.neural_network import CNNClassifier, CNNRegressor
@@ -35,7 +37,7 @@ def cnn(estimator_class=CNNClassifier, **parameters):
 
 def labels(display):
     """Texts of the legend."""
-    return [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    return [text.get_text() for text in display.legend_.get_texts()]
 
 
 def assert_draws(display, *curves):
@@ -75,7 +77,7 @@ def test_validation_loss():
 
 
 def test_several_runs():
-    """Each run has its colour, and its name before each label."""
+    """Each run has its colour, its marker and its name; styles tell training from validation."""
     first, second = cnn().fit(MAPS, LABEL), cnn(early_stopping=True, max_epochs=4)
     second.fit(MAPS, LABEL)
     display = LossCurveDisplay.from_estimator({"narrow": first, "wide": second})
@@ -85,9 +87,11 @@ def test_several_runs():
         (second.history_, "train_loss"),
         (second.history_, "valid_loss"),
     )
-    assert labels(display) == ["narrow, training", "wide, training", "wide, validation"]
+    assert labels(display) == ["narrow", "wide", "training", "validation"]
     colors = [line.get_color() for line in display.lines_]
     assert colors[0] != colors[1] == colors[2]
+    markers = [line.get_marker() for line in display.lines_]
+    assert markers[0] != markers[1] == markers[2]
 
 
 @pytest.mark.parametrize("first", [True, False])
@@ -139,6 +143,61 @@ def test_axes_that_are_given():
     assert len(plt.get_fignums()) == 1
 
 
+@pytest.mark.parametrize("way", ["checkpoint", "warm_start"])
+def test_resumed_run(way, interrupt, tmp_path):
+    """A run that was broken off and taken up again has one curve, from its first epoch on."""
+    folder = tmp_path if way == "checkpoint" else None
+    model = cnn(max_epochs=5, batch_size=12, checkpoint=folder, warm_start=folder is None)
+    if folder is None:
+        model.set_params(max_epochs=2).fit(MAPS, LABEL)
+        model.set_params(max_epochs=5)
+    else:
+        interrupt(2 * 3 + 1)  # in the fourth epoch of two batches each
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(MAPS, LABEL)
+    display = LossCurveDisplay.from_estimator(model.fit(MAPS, LABEL))
+    assert_draws(display, (model.history_, "train_loss"))
+    if way == "checkpoint":
+        whole = cnn(max_epochs=5, batch_size=12).fit(MAPS, LABEL)
+        assert_draws(display, (whole.history_, "train_loss"))
+    np.testing.assert_array_equal(display.lines_[0].get_xdata(), [1, 2, 3, 4, 5])
+
+
+def test_saved_model(tmp_path):
+    """The history is kept with a model, and a history alone is drawn as well."""
+    model = cnn(early_stopping=True).fit(MAPS, LABEL)
+    joblib.dump(model, tmp_path / "model.joblib")
+    display = LossCurveDisplay.from_estimator(joblib.load(tmp_path / "model.joblib"))
+    curves = (model.history_, "train_loss"), (model.history_, "valid_loss")
+    assert_draws(display, *curves)
+    assert_draws(LossCurveDisplay.from_history(model.history_, loss_name="log loss"), *curves)
+
+
+def test_members_of_one_name():
+    """Ensembles and lists have a curve for each net, all of one colour, named once."""
+    ensemble = DeepEnsembleRegressor(cnn(CNNRegressor), 2, random_state=0)
+    ensemble.fit(MAPS, LABEL.astype(float))
+    folds = [cnn(CNNRegressor, random_state=i).fit(MAPS, LABEL.astype(float)) for i in range(3)]
+    display = LossCurveDisplay.from_estimator({"ensemble": ensemble, "folds": folds})
+    nets = [*ensemble.estimators_, *folds]
+    assert_draws(display, *((net.history_, "train_loss") for net in nets))
+    assert labels(display) == ["ensemble", "folds", "training"]
+    colors = [line.get_color() for line in display.lines_]
+    assert len(set(colors[:2])) == len(set(colors[2:])) == 1
+    assert len(set(colors)) == 2
+    assert labels(LossCurveDisplay.from_estimator(ensemble)) == ["training"]
+
+
+def test_what_has_no_curve():
+    """Histories without losses, and losses that have no logarithm."""
+    with pytest.raises(ValueError, match="train_loss or valid_loss"):
+        LossCurveDisplay.from_history([{"epoch": 1}])
+    history = [{"epoch": 1, "train_loss": -1.5}]
+    LossCurveDisplay.from_history(history)
+    with pytest.raises(ValueError, match=r"nll has -1\.5.*log=False"):
+        LossCurveDisplay.from_history({"nll": history}, log=True)
+
+
 def wrapped():
     """Fitted estimators around a network, and how to find it in them."""
     cubes = np.stack([MAPS, 2 * MAPS], axis=1)
@@ -156,6 +215,11 @@ def wrapped():
             SliceRegressor(make_pipeline(FieldScaler(), cnn(CNNRegressor)), slicer=slicer),
             cubes,
             lambda m: m.estimator_[-1],
+        ),
+        "transformed target": (
+            TransformedTargetRegressor(cnn(CNNRegressor)),
+            MAPS,
+            lambda m: m.regressor_,
         ),
         "search": (search, MAPS, lambda m: m.best_estimator_),
         "search in a pipeline": (

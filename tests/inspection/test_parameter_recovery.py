@@ -200,6 +200,15 @@ def test_from_estimator_with_options():
     assert axes[3].get_xlabel() == "True $d$"
 
 
+def test_units():
+    """They stand behind the names, where there are any."""
+    units = ["Mpc", None, "", "K"]
+    display = draw(TRUTH, PREDICTION, units=units, target_names=["Omega_m", "b", "c", "d"])
+    texts = [panel.get_xlabel() for panel in display.axes_]
+    assert texts == [r"True $\Omega_\mathrm{m}$ [Mpc]", "True $b$", "True $c$", "True $d$ [K]"]
+    assert display.axes_[3].get_ylabel() == "Predicted $d$ [K]"
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
@@ -209,6 +218,8 @@ def test_from_estimator_with_options():
         ({"groups": GROUPS[:-1]}, "39 groups and 40 samples"),
         ({"groups": GROUPS[::2].repeat(2)}, "different y_true"),
         ({"target_names": ["a"]}, "hold 4 names"),
+        ({"units": ["K"]}, r"'units'.*ParameterRecoveryDisplay.*each of 4 targets.*\['K'\]"),
+        ({"units": "Kmsp"}, "'units'"),
         ({"n_columns": 0}, "'n_columns' parameter of Param.*Display must be an int, 1 .* Got 0"),
         ({"n_columns": -1}, "'n_columns' parameter"),
         ({"n_columns": 2.0}, r"'n_columns' parameter .* Got 2\.0"),

@@ -123,6 +123,17 @@ def test_signals():
     assert display.figure_.get_supylabel() == "K"
 
 
+def test_axes_that_are_given():
+    """Twelve of them for four samples, without scales of ours."""
+    figure, axes = plt.subplots(3, 4)
+    display = ReconstructionDisplay.from_predictions(MAPS[:4], MAPS[:4] / 2, channel=1, ax=axes)
+    assert display.axes_.tolist() == axes.tolist()
+    assert display.figure_ is figure
+    assert display.colorbars_ == []
+    assert len(figure.axes) == 12
+    np.testing.assert_allclose(pictures(display)[2], -MAPS[:4, 1] / 2, rtol=1e-6)
+
+
 def test_perfect_reconstruction():
     """Differences of zero have a scale all the same."""
     display = ReconstructionDisplay(MAPS, MAPS).plot()

@@ -72,7 +72,10 @@ def test_from_estimator():
     display = SimulationCurveDisplay.from_estimator(Ridge(), X, y, **parameters)
     expected = simulation_curve(Ridge(), X, y, **parameters)
     np.testing.assert_array_equal(display.curves.scores, expected.scores)
-    several = SimulationCurveDisplay.from_estimator({"a": Ridge()}, X, y, **parameters)
+    several = SimulationCurveDisplay.from_estimator(
+        {"a": Ridge()}, X, y, negate_score=True, **parameters
+    )
+    assert several.ax_.get_ylabel() == "\N{MINUS SIGN}r2"
     np.testing.assert_array_equal(several.curves["a"].scores, expected.scores)
 
 
@@ -100,5 +103,6 @@ def test_across_suites():
     rng = np.random.default_rng(0)
     y = rng.normal(size=20)
     suites = {"A": (y[:, None], y), "B": (2 * y[:, None], y)}
-    made = CrossSuiteDisplay.from_estimator(Ridge(), suites, cv=2)
+    made = CrossSuiteDisplay.from_estimator(Ridge(), suites, cv=2, negate_score=True)
+    assert made.colorbar_.ax.get_ylabel() == f"{minus}r2"
     np.testing.assert_array_equal(made.result.scores, cross_suite(Ridge(), suites, cv=2).scores)
