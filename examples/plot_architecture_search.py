@@ -79,6 +79,11 @@ SPACE = {
 SIZES = ("n_filters", "n_bins", "n_units")
 
 
+# %%
+# Data, candidates and pictures
+# -----------------------------
+
+
 class EpochLog(Callback):
     """Adds a line to a file for each epoch that is trained, in whichever process."""
 
@@ -373,6 +378,11 @@ def draw(path, results):
     right.set_ylabel(r"error in cross-validation [dex$^2$]")
     right.legend(fontsize=7, title="halving", title_fontsize=7)
     figure.savefig(path, dpi=150)
+
+
+# %%
+# The run
+# -------
 
 
 def main():

@@ -62,6 +62,11 @@ LEAKING_AND_SOUND = ("9/3/3 maps of each", "60/20 % of simulations")
 FIELDS = ["Mgas", "Vgas", "T", "P", "Z", "HI", "ne", "B", "MgFe", "Mcdm", "Vcdm", "Mstar", "Mtot"]
 
 
+# %%
+# Data, candidates and pictures
+# -----------------------------
+
+
 def load(arguments, cmd_set, n_simulations=None, fields=None):
     """Real files where they are given, else mocks, which are kept."""
     fields = fields or arguments.fields
@@ -278,6 +283,11 @@ def whole_boxes(arguments, validated):
         "power spectrum + ridge": power_spectrum_and_ridge(),
         "network": with_logarithm(net),
     }
+
+
+# %%
+# The run
+# -------
 
 
 def main():

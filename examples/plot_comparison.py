@@ -40,6 +40,10 @@ from skastro.inspection import ComparisonDisplay
 from skastro.metrics import mean_squared_log10_error
 from skastro.model_selection import audit, compare, summary_baseline
 
+# %%
+# Data, candidates and pictures
+# -----------------------------
+
 
 def camels(args, fits):
     """Six parameters of maps of all fields, mocks or real ones."""
@@ -206,6 +210,11 @@ def tabulate(name, result):
     columns = ["all folds together", "mean over folds", "seconds a fit", "independent samples"]
     print_table(f"{name}: {result.scoring}", "candidate", columns, rows)
     CONSOLE.print(result.verdict(), soft_wrap=True)
+
+
+# %%
+# The run
+# -------
 
 
 def main():

@@ -31,6 +31,10 @@ from skastro.nets import UNet
 from skastro.neural_network import FieldRegressor, Symmetries
 from skastro.preprocessing import FieldScaler
 
+# %%
+# The run
+# -------
+
 
 def main():
     """Print scores by redshift, and draw a slice."""

@@ -40,6 +40,11 @@ from skastro.simulation import make_gaussian_fields
 LEVEL = 0.9
 
 
+# %%
+# Data, candidates and pictures
+# -----------------------------
+
+
 def load(args):
     """Names and data: what is trained on and tested, and what is new."""
     if args.data is not None:
@@ -87,6 +92,11 @@ def gaussian(model, maps):
     mean, std = model.predict(maps, return_std=True)
     half = norm.ppf(0.5 + LEVEL / 2) * std
     return mean - half, mean + half
+
+
+# %%
+# The run
+# -------
 
 
 def main():

@@ -27,6 +27,11 @@ IONIZED = 1.0  # mK: below this a cell counts as ionized
 FIELDS = ("density", "brightness_temp")
 
 
+# %%
+# Data, candidates and pictures
+# -----------------------------
+
+
 def chord_lengths(ionized):
     """Lengths in cells of the ionized runs along rows and columns of periodic slices."""
     lengths = []
@@ -72,7 +77,7 @@ def matched(real, level):
     return pairs
 
 
-def histories(real, tuned_at=7.0):
+def histories(real, n_boxes, tuned_at=7.0):
     """Redshifts, mean neutral fractions of both kinds, efficiency, and rms of the mock density."""
     redshifts = np.unique(real.redshift)[::2]
 
@@ -82,19 +87,23 @@ def histories(real, tuned_at=7.0):
 
     low, high = (of(f_esc) for f_esc in ESCAPE_FRACTIONS)
     tuned = make_ionized_boxes(
-        6, redshift=tuned_at, mean_xHI=low[redshifts == tuned_at], fields="xHI", random_state=1
+        n_boxes,
+        redshift=tuned_at,
+        mean_xHI=low[redshifts == tuned_at],
+        fields="xHI",
+        random_state=1,
     )
     efficiency = tuned.efficiency.mean()
     ratio = ESCAPE_FRACTIONS[1] / ESCAPE_FRACTIONS[0]
     mock = make_ionized_boxes(
-        6,
+        n_boxes,
         redshift=redshifts,
         efficiency=[efficiency, ratio * efficiency],
         fields="density",
         random_state=0,
     )
-    means = mock.mean_xHI.reshape(6, 2, len(redshifts)).mean(axis=0)
-    spread = mock.maps.reshape(6, 2, len(redshifts), -1)[:, 0].std(axis=-1).mean(axis=0)
+    means = mock.mean_xHI.reshape(n_boxes, 2, len(redshifts)).mean(axis=0)
+    spread = mock.maps.reshape(n_boxes, 2, len(redshifts), -1)[:, 0].std(axis=-1).mean(axis=0)
     return redshifts, (low, high), means, efficiency, spread
 
 
@@ -169,18 +178,24 @@ def draw(path, real, pairs, history):
     figure.savefig(path, dpi=110)
 
 
+# %%
+# The run
+# -------
+
+
 def main():
     """Compare, print and draw."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[1])
+    parser = argparse.ArgumentParser(description="Mock boxes beside those of 21cmFAST.")
     parser.add_argument("--output", type=Path, default=Path("ionized_boxes_output"))
     parser.add_argument("--data-home", type=Path, help="folder with the full files")
+    parser.add_argument("--boxes", type=int, default=6, help="mocks of a history")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
 
     real = load_reionization_slices(
         arguments.data_home, fields=FIELDS, f_esc=ESCAPE_FRACTIONS, sample="cube"
     )
-    history = histories(real)
+    history = histories(real, arguments.boxes)
     redshifts, truths, means, efficiency, spread = history
     true_spread = np.array([real.maps[real.redshift == z, 0].std() for z in redshifts])
     print(f"Efficiency {efficiency:.1f} for f_esc = {ESCAPE_FRACTIONS[0]}, tuned at z = 7.")

@@ -42,6 +42,11 @@ from skastro.metrics import field_report
 CHOSEN = ("boosting, with smoothed fields", "U-Net, with smoothed fields", "excursion net")
 
 
+# %%
+# Data, candidates and pictures
+# -----------------------------
+
+
 def compare(models, data):
     """Every simulation predicted by every candidate; the predictions of each."""
     predictions, rows = {}, {}
@@ -140,6 +145,11 @@ def draw(folder, data, predictions):
     ).figure_.savefig(folder / "bubble_sizes.png", dpi=150)
     plt.close("all")
     CONSOLE.print(field_report(data.xHII, best, by=data.redshift).round(3).to_string())
+
+
+# %%
+# The run
+# -------
 
 
 def main():

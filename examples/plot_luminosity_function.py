@@ -53,6 +53,11 @@ MODELS = {
 }
 
 
+# %%
+# Data, candidates and pictures
+# -----------------------------
+
+
 def variations(n_filters):
     """Grids of one candidate each: what they change in the plain network."""
     net, cnn, target = "regressor__net__net", "regressor__net", "transformer"
@@ -229,6 +234,11 @@ def draw(folder, fitted, sizes, errors, error_of_mean, test):
         folder / "saliency.png", dpi=150
     )
     plt.close("all")
+
+
+# %%
+# The run
+# -------
 
 
 def main():

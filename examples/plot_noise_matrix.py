@@ -32,6 +32,10 @@ from skastro.inspection import NoiseMatrixDisplay
 from skastro.instrument import RadiometerNoise, WhiteNoise
 from skastro.model_selection import noise_matrix
 
+# %%
+# Data, candidates and pictures
+# -----------------------------
+
 
 def comap():
     """Noise of 40 K and 19 feeds after 6000 hours, on maps whose voxels are means of 160."""
@@ -41,6 +45,11 @@ def comap():
 
 
 LEVELS = {"none": 0, "11 uK": comap(), "0 to 20 uK": WhiteNoise((0.0, 20.0), n_pooled=N_POOLED)}
+
+
+# %%
+# The run
+# -------
 
 
 def main():

@@ -48,6 +48,11 @@ from skastro.nets import Pretrained
 SEVERAL = ("slice", "cube", "slice, not ionized", "cube, not ionized")
 
 
+# %%
+# Data, candidates and pictures
+# -----------------------------
+
+
 def on_slices(net):
     """Classifier of cubes by way of their slices."""
     return SliceClassifier(make_pipeline(FunctionTransformer(channels), net))
@@ -96,9 +101,14 @@ def draw(path, model, data, y, values, folds):
     figure.savefig(path, dpi=150)
 
 
+# %%
+# The run
+# -------
+
+
 def main():
     """Print the tables, and draw."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[1])
+    parser = argparse.ArgumentParser(description="Escape fraction and redshift of slices at once.")
     parser.add_argument("--output", type=Path, default=Path("escape_fraction_output"))
     parser.add_argument("--data-home", type=Path, help="folder with the full files")
     parser.add_argument("--folds", type=int, default=3)

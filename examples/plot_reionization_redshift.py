@@ -61,6 +61,11 @@ COLUMNS = [
 ]
 
 
+# %%
+# Data, candidates and pictures
+# -----------------------------
+
+
 def regression(data, folds, epochs, checkpoint):
     """Redshift with error bars, cross-validated; slices and cubes."""
     net = CNNRegressor(
@@ -134,9 +139,14 @@ def draw(folder, data, results, epochs):
         plt.close(display.figure_)
 
 
+# %%
+# The run
+# -------
+
+
 def main():
     """Print the tables, and draw."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[1])
+    parser = argparse.ArgumentParser(description="What an encoder of slices costs or gains.")
     parser.add_argument("--output", type=Path, default=Path("redshift_output"))
     parser.add_argument("--data-home", type=Path, help="folder with the full files")
     parser.add_argument("--folds", type=int, default=3)

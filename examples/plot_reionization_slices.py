@@ -44,6 +44,11 @@ from skastro.preprocessing import CubeSlicer, FieldScaler
 CONSOLE = Console(width=100)
 
 
+# %%
+# Data, candidates and pictures
+# -----------------------------
+
+
 def summary_statistics(maps):
     """Moments, percentiles and power spectrum of each channel."""
     n = maps.shape[-1]
@@ -154,9 +159,14 @@ def predict_in_new_process(folder):
     return np.load(folder / "predicted.npy")
 
 
+# %%
+# The run
+# -------
+
+
 def main():
     """Compare the classifiers, draw, save and load."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[1])
+    parser = argparse.ArgumentParser(description="Redshift of slices of reionization boxes.")
     parser.add_argument("--output", type=Path, default=Path("demo_output"))
     parser.add_argument("--data-home", type=Path, help="folder with the full files")
     parser.add_argument("--target", choices=["redshift", "f_esc"], default="redshift")

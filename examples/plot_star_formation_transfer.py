@@ -22,6 +22,8 @@ The histories come with the lectures on machine learning of CAMELS. Put ``SFRH_I
 ``star_formation_output``.
 """
 
+# sphinx_gallery_thumbnail_path = 'images/simulation_curve.png'
+
 import argparse
 import time
 from pathlib import Path
@@ -43,6 +45,11 @@ from skastro.preprocessing import FieldScaler, SignedLog
 
 SUITES = ("IllustrisTNG", "SIMBA")
 COSMOLOGY = 2  # the first columns of the targets mean the same in both suites
+
+
+# %%
+# Data, candidates and pictures
+# -----------------------------
 
 
 def candidates(args):
@@ -101,6 +108,11 @@ def of_cosmology(result):
         for r2 in (result.target_scores, result.dummy_target_scores)
     )
     return CrossSuite(scores, dummies, result.names, "r2 of the cosmology")
+
+
+# %%
+# The run
+# -------
 
 
 def main():
