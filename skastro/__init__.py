@@ -27,6 +27,7 @@ __all__ = [
     "model_selection",
     "nets",
     "neural_network",
+    "persistence",
     "preprocessing",
     "simulation",
     "statistics",

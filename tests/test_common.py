@@ -13,18 +13,15 @@ from skastro.utils import all_estimators
 
 # A map of the checks has few and odd numbers of cells, which default blocks do not divide. The
 # checks have few samples as well, and are to meet more than one batch.
+TRAINING = {"batch_size": 16, "n_threads": 1, "random_state": 0}
+SMALL = TRAINING | {"net": ConvNet(1, 4), "lr": 0.02, "max_epochs": 20}
 PARAMETERS = {
     "BlockPool": {"remainder": "partial"},
-    "CNNClassifier": {"batch_size": 16, "n_threads": 1, "random_state": 0},
-    "CNNRegressor": {"batch_size": 16, "n_threads": 1, "random_state": 0},
-    "ConvAutoencoder": {"batch_size": 16, "max_epochs": 5, "n_threads": 1, "random_state": 0},
-    "FieldRegressor": {
-        "net": FieldResNet(1, 8, kernel_size=9),
-        "batch_size": 16,
-        "lr": 0.01,
-        "n_threads": 1,
-        "random_state": 0,
-    },
+    "CNNClassifier": SMALL,
+    "CNNRegressor": SMALL,
+    "ConvAutoencoder": TRAINING | {"max_epochs": 5},
+    "FieldRegressor": TRAINING
+    | {"net": FieldResNet(1, 8, kernel_size=9), "lr": 0.02, "max_epochs": 20},
     "SmoothedCopies": {"boundary": "reflect"},
     "UnitConverter": {"from_units": "cm", "to_units": "m"},
     "VoxelRegressor": {"estimator": HistGradientBoostingRegressor(max_iter=20)},
@@ -101,12 +98,11 @@ OfNumbers.__name__ = "FieldRegressor"
 
 def make(name, estimator_class):
     """The estimator to check; those that hold a net hold one that is seeded."""
-    small = {"net": ConvNet(1, 4), "lr": 0.02, "max_epochs": 20}
     if name in ("SliceClassifier", "SliceRegressor"):
         inner = f"CNN{name.removeprefix('Slice')}"
-        return estimator_class(dict(all_estimators())[inner](**PARAMETERS[inner], **small))
+        return estimator_class(dict(all_estimators())[inner](**SMALL))
     if name == "DeepEnsembleRegressor":
-        net = CNNRegressor(**PARAMETERS["CNNRegressor"], **small, loss="gaussian_nll")
+        net = CNNRegressor(**SMALL, loss="gaussian_nll")
         return estimator_class(net, n_estimators=2, random_state=0)
     estimator_class = OfNumbers if name == "FieldRegressor" else estimator_class
     return estimator_class(**PARAMETERS.get(name, {}))

@@ -1,5 +1,6 @@
 """The example scripts run, in a short form."""
 
+import json
 import os
 import re
 import subprocess
@@ -10,20 +11,32 @@ import numpy as np
 import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+ENVIRONMENT = {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1", "LOKY_MAX_CPU_COUNT": "1"}
 
 
-def run(script, folder, *options):
-    """What a script prints; its pictures go to the folder."""
+@pytest.fixture(scope="module")
+def run():
+    """Run a script with options, its pictures going to a folder, and return what it prints.
+
+    To import what scripts need takes longer than most of them: they are forks of one process.
+    """
     pytest.importorskip("matplotlib")
-    done = subprocess.run(
-        [sys.executable, "-W", "error", EXAMPLES / script, "--output", folder, *options],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1", "LOKY_MAX_CPU_COUNT": "1"},
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    if not hasattr(os, "fork"):
+        pytest.skip("The examples run as forks, which this system has not.")
+    command = [sys.executable, "-W", "error", Path(__file__).with_name("run_scripts.py")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+
+    def run_in_fork(script, folder, *options):
+        printed, errors = (folder.with_name(f"{folder.name}.{kind}") for kind in ("out", "err"))
+        words = [EXAMPLES / script, printed, errors, "--output", folder, *options]
+        server.stdin.write(json.dumps([str(word) for word in words]) + "\n")
+        server.stdin.flush()
+        assert server.stdout.readline() == "0\n", errors.read_text()
+        return printed.read_text()
+
+    with subprocess.Popen(command, env=os.environ | ENVIRONMENT, **pipes) as server:
+        yield run_in_fork
+        server.stdin.close()
 
 
 def check_pictures(folder, *names):
@@ -32,7 +45,7 @@ def check_pictures(folder, *names):
         assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_reionization_slices(tmp_path):
+def test_reionization_slices(tmp_path, run):
     """The demo prints its table, draws, and finds equal predictions in a new process."""
     options = ["--folds", "2", "--dense-epochs", "1", "--cnn-epochs", "1"]
     printed = run("plot_reionization_slices.py", tmp_path, *options)
@@ -42,7 +55,7 @@ def test_reionization_slices(tmp_path):
     check_pictures(tmp_path, "loss_curves", "confusion_matrix")
 
 
-def test_reionization_redshift(tmp_path):
+def test_reionization_redshift(tmp_path, run):
     """Every encoder has its row, and the regression its errors."""
     pytest.importorskip("colossus")
     options = ["--folds", "2", "--epochs", "1", "--code-epochs", "1", "--trees", "20"]
@@ -54,7 +67,7 @@ def test_reionization_redshift(tmp_path):
     check_pictures(tmp_path, "components", "reconstructions", "redshift")
 
 
-def test_reionization_escape_fraction(tmp_path):
+def test_reionization_escape_fraction(tmp_path, run):
     """Slices, boxes and mocks have their rows."""
     pytest.importorskip("colossus")
     options = ["--folds", "2", "--epochs", "1", "--mocks", "3", "--mock-epochs", "1"]
@@ -66,15 +79,15 @@ def test_reionization_escape_fraction(tmp_path):
     check_pictures(tmp_path, "escape_fraction")
 
 
-def test_ionized_boxes(tmp_path):
+def test_ionized_boxes(tmp_path, run):
     """Mocks stand beside 21cmFAST."""
     pytest.importorskip("colossus")
-    printed = run("plot_ionized_boxes.py", tmp_path)
+    printed = run("plot_ionized_boxes.py", tmp_path, "--boxes", "1")
     assert printed.count("Mean neutral fraction, f_esc") == 2
     check_pictures(tmp_path, "ionized_boxes")
 
 
-def test_camels_parameters(tmp_path):
+def test_camels_parameters(tmp_path, run):
     """All three parts run on mocks, draw, and a second run finds its fits again."""
     pytest.importorskip("colossus")
     options = [
@@ -105,7 +118,7 @@ def test_camels_parameters(tmp_path):
     check_pictures(tmp_path, "parameter_recovery")
 
 
-def test_luminosity_function(tmp_path):
+def test_luminosity_function(tmp_path, run):
     """Every variation, number of maps and luminosity model has its row."""
     pytest.importorskip("colossus")
     options = ["--fields", "4", "--draws", "2", "--folds", "2", "--more-draws", "3", "--sizes", "6"]
@@ -119,7 +132,7 @@ def test_luminosity_function(tmp_path):
     check_pictures(tmp_path, "luminosity_function", "learning_curve", "filters", "saliency")
 
 
-def test_architecture_search(tmp_path):
+def test_architecture_search(tmp_path, run):
     """Epochs are counted as trained, and a search that is run again finds what it found."""
     pytest.importorskip("colossus")
     pytest.importorskip("optuna")
@@ -142,7 +155,7 @@ def test_architecture_search(tmp_path):
     check_pictures(tmp_path, "architecture_search")
 
 
-def test_noise_matrix(tmp_path):
+def test_noise_matrix(tmp_path, run):
     """Each method has its matrix of levels."""
     pytest.importorskip("colossus")
     options = ["--fields", "4", "--draws", "2", "--folds", "2", "--min-mass", "1e12"]
@@ -152,7 +165,7 @@ def test_noise_matrix(tmp_path):
     check_pictures(tmp_path, "noise_matrix")
 
 
-def test_ionized_fraction(tmp_path):
+def test_ionized_fraction(tmp_path, run):
     """Each candidate, redshift and change of the U-Net has its row."""
     pytest.importorskip("colossus")
     options = ["--cells", "12", "--redshifts", "7", "9", "--voxels", "500", "--filters", "2"]
@@ -167,7 +180,7 @@ def test_ionized_fraction(tmp_path):
     check_pictures(tmp_path, *pictures)
 
 
-def test_density_to_brightness(tmp_path):
+def test_density_to_brightness(tmp_path, run):
     """The mean and both methods have a score at each redshift."""
     options = ["--redshifts", "8", "10", "--epochs", "1", "--filters", "2"]
     printed = run("plot_density_to_brightness.py", tmp_path, *options)
@@ -176,7 +189,7 @@ def test_density_to_brightness(tmp_path):
     check_pictures(tmp_path, "density_to_brightness")
 
 
-def test_star_formation_transfer(tmp_path):
+def test_star_formation_transfer(tmp_path, run):
     """Each model has its scores across suites, and the curve its picture; all need data."""
     assert "needs real data" in run("plot_star_formation_transfer.py", tmp_path / "none")
     rng = np.random.default_rng(0)
@@ -196,7 +209,7 @@ def test_star_formation_transfer(tmp_path):
     check_pictures(tmp_path, "across_suites", "simulation_curve")
 
 
-def test_comparison(tmp_path):
+def test_comparison(tmp_path, run):
     """Each study is audited, compared and put into words."""
     pytest.importorskip("colossus")
     options = [
@@ -223,7 +236,17 @@ def test_comparison(tmp_path):
     check_pictures(tmp_path, "comparison")
 
 
-def test_error_bars(tmp_path):
+def test_displays(tmp_path, run):
+    """Each display has its picture."""
+    run("plot_displays.py", tmp_path, "--epochs", "1", "--fields", "60")
+    names = ["loss_curves", "confusion", "filters", "feature_maps", "saliency", "components"]
+    names += ["reconstructions", "field", "ionization_history", "field_spectra", "bubble_sizes"]
+    names += ["loss_of_members", "parameter_recovery", "calibration", "comparison"]
+    names += ["simulation_curve", "noise_matrix", "cross_suite", "luminosity_function"]
+    check_pictures(tmp_path, *names, "side_by_side")
+
+
+def test_error_bars(tmp_path, run):
     """Each kind of interval is counted on known and on new simulations."""
     options = ["--splits", "1", "--epochs", "1", "--members", "2", "--maps", "160"]
     printed = run("plot_error_bars.py", tmp_path, *options)

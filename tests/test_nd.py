@@ -5,6 +5,7 @@ lazy.
 """
 
 import pickle
+from functools import cache
 
 import h5py
 import joblib
@@ -135,6 +136,13 @@ def maps(ndim, dtype="float32", *, name=None):
     return X, y, np.arange(N_SAMPLES) // 2
 
 
+@cache
+def fitted(name, ndim, dtype="float32"):
+    """An estimator that is fitted once for all tests, on maps rounded to a type."""
+    X, y, _ = maps(ndim, dtype, name=name)
+    return make(name, ndim).fit(X.astype("float32"), y)
+
+
 def outputs(estimator, X):
     """All that a fitted estimator makes of maps."""
     found = [
@@ -174,9 +182,8 @@ def test_every_estimator_has_a_case():
 @all_cases
 def test_clone_and_repr(name, ndim):
     """A clone has the same parameters and is not fitted."""
-    estimator = make(name, ndim)
-    X, y, _ = maps(ndim, name=name)
-    copy = clone(estimator.fit(X, y))
+    estimator = fitted(name, ndim)
+    copy = clone(estimator)
     assert repr(copy) == repr(estimator)
     assert not [key for key in vars(copy) if key.endswith("_") and not key.startswith("__")]
 
@@ -184,8 +191,8 @@ def test_clone_and_repr(name, ndim):
 @all_cases
 def test_pickle(name, ndim):
     """A fitted estimator survives pickle and joblib with equal outputs."""
-    X, y, _ = maps(ndim, name=name)
-    estimator = make(name, ndim).fit(X, y)
+    X = maps(ndim)[0]
+    estimator = fitted(name, ndim)
     before = outputs(estimator, X)
     restored = pickle.loads(pickle.dumps(estimator))
     check_is_fitted(restored)
@@ -196,8 +203,8 @@ def test_pickle(name, ndim):
 @pytest.mark.parametrize(("name", "ndim"), TRANSFORMER_CASES)
 def test_float32_is_kept(name, ndim):
     """Transformers return float32 for float32 and float64 alike, and features float64."""
-    X, y, _ = maps(ndim, name=name)
-    estimator = make(name, ndim).fit(X, y)
+    X = maps(ndim)[0]
+    estimator = fitted(name, ndim)
     dtype = np.float64 if name in TO_FEATURES else np.float32
     assert estimator.transform(X).dtype == dtype
     assert estimator.transform(X.astype(float)).dtype == dtype
@@ -208,7 +215,7 @@ def test_float32_is_kept(name, ndim):
 def test_foreign_floats(name, ndim, dtype):
     """Big-endian numbers, as in FITS files, and halves give the results of native ones."""
     X, y, _ = maps(ndim, "float16", name=name)
-    native = make(name, ndim).fit(X.astype("float32"), y)
+    native = fitted(name, ndim, "float16")
     foreign = make(name, ndim).fit(X.astype(dtype), y)
     assert_same(outputs(native, X.astype("float32")), outputs(foreign, X.astype(dtype)))
 
@@ -216,8 +223,8 @@ def test_foreign_floats(name, ndim, dtype):
 @all_cases
 def test_wrong_sample_shape(name, ndim):
     """Maps of another shape are refused, and both shapes are named."""
-    X, y, _ = maps(ndim, name=name)
-    estimator = make(name, ndim).fit(X, y)
+    X = maps(ndim)[0]
+    estimator = fitted(name, ndim)
     wrong = X[:, None] if ndim == 3 else X[:, :1]
     method = estimator.predict if hasattr(estimator, "predict") else estimator.transform
     with pytest.raises(MapShapeError) as error:
@@ -232,7 +239,7 @@ def test_wrong_sample_shape(name, ndim):
 def test_nan_is_found(name, ndim, bad):
     """NaN and infinity are refused in fit and after, and their place is named."""
     X, y, _ = maps(ndim, name=name)
-    estimator = make(name, ndim).fit(X, y)
+    estimator = fitted(name, ndim)
     X[5, ..., 3, 2] = bad
     for method in (
         lambda: make(name, ndim).fit(X, y),
@@ -255,8 +262,8 @@ def test_nan_is_found_in_lazy_maps(name, ndim, lazy):
 @all_cases
 def test_subset_invariance(name, ndim):
     """What comes out for a map does not depend on the maps beside it."""
-    X, y, _ = maps(ndim, name=name)
-    estimator = make(name, ndim).fit(X, y)
+    X = maps(ndim)[0]
+    estimator = fitted(name, ndim)
     together = outputs(estimator, X)
     one_by_one = [outputs(estimator, X[i : i + 1]) for i in range(len(X))]
     assert_same(together, [np.concatenate(parts) for parts in zip(*one_by_one, strict=True)])
@@ -268,7 +275,7 @@ def test_subset_invariance(name, ndim):
 def test_idempotent_fit(name, ndim):
     """Fitting twice is fitting once, and equal seeds give equal bits."""
     X, y, _ = maps(ndim, name=name)
-    once = make(name, ndim).fit(X, y)
+    once = fitted(name, ndim)
     twice = make(name, ndim).fit(X[::-1], y[::-1]).fit(X, y)
     assert_same(outputs(once, X), outputs(twice, X))
 
@@ -290,7 +297,7 @@ def test_lazy_equals_eager(name, ndim, lazy):
     """Lazy maps give the results of arrays, and transformers to maps keep them lazy."""
     X, y, _ = maps(ndim, name=name)
     source = lazy(X)
-    eager = make(name, ndim).fit(X, y)
+    eager = fitted(name, ndim)
     from_file = make(name, ndim).fit(source, y)
     assert_same(outputs(eager, X), outputs(from_file, source))
     assert_same(outputs(eager, X[::-2]), outputs(from_file, source[::-2]))

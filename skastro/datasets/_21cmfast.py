@@ -1,10 +1,13 @@
 """Boxes of 21cmFAST, in the formats of its versions 1 to 4."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
 from ..maps import LazyMaps, MapBunch, stack_channels
+from ..utils._typing import Floats, PathLike
 from ._21cmfast_box import FIELDS, UNKNOWN_SEED, BoxSource
 from ._21cmfast_find import find_boxes
 from ._21cmfast_request import OWNER, check_samples, choose
@@ -15,15 +18,15 @@ _DESCR = Path(__file__).parent / "descr" / "21cmfast.rst"
 
 
 def load_21cmfast(
-    path,
+    path: PathLike | Sequence[PathLike],
     *,
-    fields=None,
-    target="redshift",
-    f_esc=None,
-    redshift=None,
-    seed=None,
-    return_X_y=False,
-):
+    fields: str | Sequence[str] | None = None,
+    target: Literal["redshift", "f_esc"] = "redshift",
+    f_esc: Floats | None = None,
+    redshift: Floats | None = None,
+    seed: Floats | None = None,
+    return_X_y: bool = False,
+) -> MapBunch | Any:
     """Load simulated boxes of 21cmFAST, of any of its versions, without reading them.
 
     Each sample is a cube at one redshift. Its fields may be in one file or in several, and become

@@ -1,6 +1,7 @@
 """What is known of one field of one box of 21cmFAST before it is read, and how it is read."""
 
-from dataclasses import dataclass, field
+import dataclasses
+from dataclasses import dataclass
 from math import nan
 from pathlib import Path
 
@@ -62,7 +63,7 @@ class Box:
     f_esc: float = nan
     seed: int = UNKNOWN_SEED
     nf: str | None = None
-    parameters: dict = field(default_factory=dict)
+    parameters: dict = dataclasses.field(default_factory=dict)
     velocity_corrected: bool | None = None
 
 

@@ -5,7 +5,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from math import nan
 
-from ._21cmfast_box import DEFAULT_FIELDS, Box
+from ._21cmfast_box import DEFAULT_FIELDS
 from ._21cmfast_names import same_nf
 
 _PLACES = 4
@@ -173,7 +173,7 @@ def _with_f_esc(bright, ionized):
 
 
 def _sample(boxes, candidates=()):
-    by_field: dict[str, Box] = {}
+    by_field = {}
     for box in boxes:
         other = by_field.setdefault(box.field, box)
         if other is not box:

@@ -1,10 +1,13 @@
 """Cubes of C2-Ray and pyC2Ray, with the densities and sources that they were run on."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
 from ..maps import MapBunch
+from ..utils._typing import Floats, PathLike
 from ._c2ray_fields import FIELDS, KIND_OF, OWNER, Physics, make_cubes, units_of
 from ._c2ray_names import KNOWN_NAMES, NamedFile, recognize
 from ._cbin_find import find_files
@@ -25,23 +28,23 @@ _TWICE = "Give the list of paths that belong together, of one simulation and one
 
 
 def load_c2ray(
-    path,
+    path: PathLike | Sequence[PathLike],
     *,
-    fields=None,
-    target="xHII",
-    redshift=None,
-    box_size=None,
-    hubble=None,
-    omega_m=None,
-    omega_b=None,
-    n_fine=None,
-    density_kind=None,
-    source_unit="grid_mass",
-    source_mass=0,
-    first_index=None,
-    seed=None,
-    return_X_y=False,
-):
+    fields: str | Sequence[str] | None = None,
+    target: Literal["xHII"] | None = "xHII",
+    redshift: Floats | None = None,
+    box_size: float | None = None,
+    hubble: float | None = None,
+    omega_m: float | None = None,
+    omega_b: float | None = None,
+    n_fine: int | None = None,
+    density_kind: Literal["contrast", "relative", "grid_mass"] | None = None,
+    source_unit: Literal["grid_mass", "Msun"] = "grid_mass",
+    source_mass: int = 0,
+    first_index: int | None = None,
+    seed: int | None = None,
+    return_X_y: bool = False,
+) -> MapBunch | Any:
     """Load cubes of one simulation of C2-Ray or pyC2Ray, without reading them.
 
     Each sample is the box at one redshift, which the names of the files tell: what it was run on

@@ -1,11 +1,13 @@
 """Star-formation rate histories of the simulations of CAMELS."""
 
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
 from ..exceptions import DatasetFormatError, DatasetNotFoundError, MapShapeError, MapSourceError
 from ..maps import MapBunch, open_maps
+from ..utils._typing import PathLike
 from ._checks import check_choice, check_path, check_switch
 from ._cmd_format import BOX_SIZE_MPC_H, HUBBLE, PARAMETER_NAMES, PARAMETER_RANGES
 from ._cmd_tables import read_table, six_parameters
@@ -19,7 +21,12 @@ _EXPECTED = f"float32 histories of shape (n_simulations, {_N_BINS})"
 _REMEDY = "Copy the file again from the lectures of CAMELS."
 
 
-def load_camels_sfrh(path, *, suite="IllustrisTNG", return_X_y=False):
+def load_camels_sfrh(
+    path: PathLike,
+    *,
+    suite: Literal["IllustrisTNG", "SIMBA"] = "IllustrisTNG",
+    return_X_y: bool = False,
+) -> MapBunch | Any:
     """Load star-formation rate histories of CAMELS, one signal for each simulation.
 
     The histories are those of the lectures on machine learning with CAMELS [1]_: the rate at which

@@ -1,11 +1,14 @@
 """Maps and grids of the CAMELS Multifield Dataset."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
 from ..exceptions import DatasetFormatError, MapShapeError, MapSourceError
 from ..maps import MapBunch, open_maps, stack_channels
+from ..utils._typing import PathLike
 from ._checks import check_path, check_switch
 from ._cmd_find import find_files
 from ._cmd_format import (
@@ -25,18 +28,18 @@ _SAME_PHASES = ("1P", "EX", "BE")
 
 
 def load_cmd(
-    folder,
-    fields,
-    suite="IllustrisTNG",
-    set="LH",  # noqa: A002
+    folder: PathLike,
+    fields: str | Sequence[str],
+    suite: str = "IllustrisTNG",
+    set: str = "LH",  # noqa: A002
     *,
-    kind="maps",
-    n_cells=None,
-    redshift=0.0,
-    return_X_y=False,
-    simulations=None,
-    params_file=None,
-):
+    kind: Literal["maps", "grids"] = "maps",
+    n_cells: int | None = None,
+    redshift: float = 0.0,
+    return_X_y: bool = False,
+    simulations: Sequence[int] | np.ndarray | None = None,
+    params_file: PathLike | None = None,
+) -> MapBunch | Any:
     """Load maps or grids of the CAMELS Multifield Dataset (CMD) without reading them.
 
     CMD [1]_ holds 2D maps and 3D grids of 13 fields from thousands of simulations of a periodic

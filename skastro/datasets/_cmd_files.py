@@ -1,7 +1,8 @@
 """List the files of the CAMELS Multifield Dataset, and what they weigh."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from ._cmd_format import MAPS_PER_SIMULATION, N_SIMULATIONS, is_documented
 from ._cmd_request import GRID_CELLS, check_request
@@ -66,14 +67,14 @@ class CMDFiles:
 
 
 def cmd_files(
-    fields,
-    suite="IllustrisTNG",
-    set="LH",  # noqa: A002
+    fields: str | Sequence[str],
+    suite: str = "IllustrisTNG",
+    set: str = "LH",  # noqa: A002
     *,
-    kind="maps",
-    n_cells=None,
-    redshift=0.0,
-):
+    kind: Literal["maps", "grids"] = "maps",
+    n_cells: Literal[128, 256, 512] | None = None,
+    redshift: float = 0.0,
+) -> CMDFiles:
     """List the files of the CAMELS Multifield Dataset to download for `load_cmd`.
 
     Nothing is fetched. The documentation of the dataset [1]_ says how to download it: by Globus,
@@ -147,7 +148,7 @@ def cmd_files(
             f"the grids in the archive. Got {n_cells!r} instead."
         )
     n_simulations = N_SIMULATIONS[request.suite][request.set_name]
-    per_simulation = 4 * (MAPS_PER_SIMULATION * _MAP_CELLS**2 if kind == "maps" else n_cells**3)
+    per_simulation = 4 * (n_cells**3 if n_cells else MAPS_PER_SIMULATION * _MAP_CELLS**2)
     n_bytes = None
     if n_simulations is not None and is_documented(request.suite, request.set_name):
         n_bytes = n_simulations * per_simulation + _HEADER_BYTES

@@ -63,7 +63,7 @@ FIELDS = {
     )
 }
 
-N_SIMULATIONS = {
+N_SIMULATIONS: dict[str, dict[str, int | None]] = {
     "IllustrisTNG": {"LH": 1000, "CV": 27, "1P": None, "EX": 4, "BE": 27, "SB28": 2048},
     "SIMBA": {"LH": 1000, "CV": 27, "1P": None, "EX": 4, "BE": 27, "SB28": None},
     "Astrid": {"LH": 1000, "CV": 27, "1P": None, "EX": 4, "BE": 27, "SB7": 1024},

@@ -1,6 +1,8 @@
 """Cubes of line intensity that limlam_mocker saved."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.lib.npyio import NpzFile
@@ -8,6 +10,7 @@ from numpy.lib.npyio import NpzFile
 from skastro.exceptions import DatasetFormatError, DatasetNotFoundError
 
 from ..maps import MapBunch
+from ..utils._typing import PathLike
 from ._checks import check_choice, check_path, message
 
 _OWNER = "load_limlam"
@@ -17,7 +20,9 @@ _OPTIONAL = ("dN", "N_gt_L", "dn_dlog10L", "L_edges", "nu_binedges", "volume_Mpc
 _SHARED = ("L_edges", "nu_binedges")
 
 
-def load_limlam(paths, *, units="uK"):
+def load_limlam(
+    paths: PathLike | Sequence[PathLike], *, units: Literal["uK", "Jy/sr"] = "uK"
+) -> MapBunch:
     """Load cubes of line intensity that limlam_mocker saved.
 
     Each file is an .npz file [1]_ of a cube and its geometry; all have one geometry.

@@ -1,12 +1,15 @@
 """Cubes as PINION keeps them, in files of NumPy."""
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
 from ..maps import MapBunch
+from ..utils._typing import Floats, Frame, PathLike, UnitLike
 from ._cbin import read_numpy_header
 from ._cbin_find import find_files
 from ._cbin_samples import (
@@ -52,20 +55,20 @@ class _File:
 
 
 def load_pinion(
-    path,
+    path: PathLike | Sequence[PathLike],
     *,
-    fields=None,
-    target="xHII",
-    redshift=None,
-    tag=None,
-    units=None,
-    frames=None,
-    box_size=None,
-    hubble=None,
-    omega_b=None,
-    seed=None,
-    return_X_y=False,
-):
+    fields: str | Sequence[str] | None = None,
+    target: Literal["xHII", "irate"] | None = "xHII",
+    redshift: Floats | None = None,
+    tag: str | None = None,
+    units: Mapping[str, UnitLike] | None = None,
+    frames: Mapping[str, Frame] | None = None,
+    box_size: float | None = None,
+    hubble: float | None = None,
+    omega_b: float | None = None,
+    seed: int | None = None,
+    return_X_y: bool = False,
+) -> MapBunch | Any:
     """Load cubes of one simulation in the files of PINION, without reading them.
 
     Each sample is the box at one redshift, which the names of the files tell. Only headers are

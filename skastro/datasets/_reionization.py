@@ -1,10 +1,13 @@
 """Slices of simulated boxes of the epoch of reionization."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
 from ..maps import MapBunch
+from ..utils._typing import Floats, PathLike
 from ._checks import (
     check_choice,
     check_fields,
@@ -28,16 +31,16 @@ _DESCR = _HERE / "descr" / "reionization_slices.rst"
 
 
 def load_reionization_slices(
-    data_home=None,
+    data_home: PathLike | None = None,
     *,
-    return_X_y=False,
-    fields=("density", "brightness_temp"),
-    target="redshift",
-    f_esc=None,
-    redshift=None,
-    seed=None,
-    sample="slice",
-):
+    return_X_y: bool = False,
+    fields: str | Sequence[str] = ("density", "brightness_temp"),
+    target: Literal["redshift", "f_esc"] = "redshift",
+    f_esc: Floats | None = None,
+    redshift: Floats | None = None,
+    seed: Floats | None = None,
+    sample: Literal["slice", "cube"] = "slice",
+) -> MapBunch | Any:
     """Load slices of 21cmFAST boxes, to classify their redshift or escape fraction.
 
     Each sample is one slice of 64 x 64 cells (96 x 96 comoving Mpc) through a simulated box, or

@@ -1,10 +1,13 @@
 """Cubes of gas, sources and ionized fraction that 21cmFAST made."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..maps import MapBunch
+from ..utils._typing import Floats, PathLike
 from ._cbin_find import find_files
 from ._cbin_samples import filenames, make_maps, sides
 from ._checks import check_fields, check_switch, check_values, message, rows_of_values
@@ -15,15 +18,15 @@ _DESCR = Path(__file__).parent / "descr" / "reionization_cubes.rst"
 
 
 def load_reionization_cubes(
-    path,
+    path: PathLike | Sequence[PathLike],
     *,
-    redshift=None,
-    seed=None,
-    f_esc=None,
-    fields=("n_igm", "n_src"),
-    target="xHII",
-    return_X_y=False,
-):
+    redshift: Floats | None = None,
+    seed: Floats | None = None,
+    f_esc: Floats | None = None,
+    fields: str | Sequence[str] = ("n_igm", "n_src"),
+    target: str | None = "xHII",
+    return_X_y: bool = False,
+) -> MapBunch | Any:
     """Load cubes of gas, sources and ionized fraction, without reading them.
 
     Each sample is the box of one simulation at one redshift. Only headers are read; cubes are

@@ -1,6 +1,7 @@
 """What an encoder and a decoder that were trained do with maps and codes."""
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,10 +9,11 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from ..exceptions import DivergenceError, MapShapeError
-from ..maps import LazyMaps, MapTransformer
+from ..maps import LazyMaps
 from ..neural_network._precision import computing_in
 from ..neural_network._torch import thread_count, weights_to_arrays
 from ..utils import check_finite, is_torch
+from ..utils._typing import Maps, MapsLike
 from ._reconstruction import ReconstructionMixin
 
 
@@ -24,7 +26,7 @@ def _makes_features(estimator):
     return True
 
 
-class Coder(ReconstructionMixin, MapTransformer):
+class Coder(ReconstructionMixin):
     """Codes by the parts ``encoder`` and ``decoder`` of a module; the rest of `ConvAutoencoder`.
 
     A batch is filled up to the size of those in training, so that the code of a map does not
@@ -33,7 +35,7 @@ class Coder(ReconstructionMixin, MapTransformer):
 
     _free_size = False
 
-    def transform(self, X):
+    def transform(self, X: MapsLike) -> Maps:
         """Encode maps.
 
         Parameters
@@ -58,7 +60,7 @@ class Coder(ReconstructionMixin, MapTransformer):
         """
         return super().transform(X)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: MapsLike) -> Maps:
         """Decode codes.
 
         Parameters
@@ -81,23 +83,25 @@ class Coder(ReconstructionMixin, MapTransformer):
             If the net makes NaN or infinity of the codes.
         """
         check_is_fitted(self)
-        if is_torch(X):
-            check_finite(X, type(self).__name__)
-            X = X.float()
-        elif not isinstance(X, LazyMaps):
-            X = check_array(X, dtype=np.float32, order="C", allow_nd=True, estimator=self)
+        codes: Any = X
+        if is_torch(codes):
+            check_finite(codes, type(self).__name__)
+            codes = codes.float()
+        elif not isinstance(codes, LazyMaps):
+            codes = check_array(codes, dtype=np.float32, order="C", allow_nd=True, estimator=self)
         wanted = self._sample_shape(self.sample_shape_)
-        if tuple(X.shape[1:]) != wanted:
+        if tuple(codes.shape[1:]) != wanted:
             raise MapShapeError(
                 f"{type(self).__name__}(flatten={self.flatten}) has codes of shape {wanted} and "
-                f"cannot decode those of shape {tuple(X.shape[1:])}. Give what transform returns."
+                f"cannot decode those of shape {tuple(codes.shape[1:])}. Give what transform "
+                f"returns."
             )
-        if isinstance(X, LazyMaps):
-            return X.with_step(self, inverse=True)
-        return self._apply_inverse(X)
+        if isinstance(codes, LazyMaps):
+            return codes.with_step(self, inverse=True)
+        return self._apply_inverse(codes)
 
     @available_if(_makes_features)
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
         """Names of the columns that `transform` returns, only with ``flatten=True``.
 
         Parameters
@@ -115,7 +119,7 @@ class Coder(ReconstructionMixin, MapTransformer):
         return np.asarray(names, dtype=object)
 
     @property
-    def dim(self):
+    def dim(self) -> int | None:  # type: ignore[override]
         """Number of spatial axes that the fitted net asks for; None leaves it to the maps."""
         return getattr(self._architecture[0], "dim", None)
 

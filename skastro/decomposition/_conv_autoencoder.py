@@ -1,15 +1,28 @@
 """Codes of maps by a convolutional autoencoder."""
 
+from collections.abc import Sequence
 from numbers import Real
+from typing import Literal, Self
 
 import numpy as np
 import torch
 
 from ..nets import Autoencoder
+from ..neural_network import Streaming, Symmetries
 from ..neural_network._base import NetEstimator
 from ..neural_network._losses import REGRESSION_LOSSES
+from ..neural_network._types import (
+    Callbacks,
+    Devices,
+    LossFunction,
+    NetLike,
+    OptimizerLike,
+    Precision,
+    Schedule,
+)
 from ..utils import map_layout
 from ..utils._params import Interval, StrOptions
+from ..utils._typing import ArrayLike, MapsLike, PathLike, RandomState
 from ._coding import Coder
 from ._denoising import DenoisingDataset
 
@@ -188,36 +201,36 @@ class ConvAutoencoder(Coder, NetEstimator):
 
     def __init__(
         self,
-        net=None,
+        net: NetLike | None = None,
         *,
-        loss="squared_error",
-        noise=0.0,
-        flatten=False,
-        optimizer="adamw",
-        lr=1e-3,
-        weight_decay=0.01,
-        max_grad_norm=None,
-        batch_size=32,
-        max_epochs=50,
-        schedule="one_cycle",
-        warmup_epochs=None,
-        early_stopping=False,
-        validation_fraction=0.1,
-        patience=10,
-        augmentation=None,
-        precision="auto",
-        compile=False,
-        device="auto",
-        devices=None,
-        n_threads=None,
-        streaming=None,
-        checkpoint=None,
-        checkpoint_interval=None,
-        callbacks=None,
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-    ):
+        loss: Literal["squared_error", "absolute_error", "huber"] | LossFunction = "squared_error",
+        noise: float | Sequence[float] = 0.0,
+        flatten: bool = False,
+        optimizer: OptimizerLike = "adamw",
+        lr: float = 1e-3,
+        weight_decay: float = 0.01,
+        max_grad_norm: float | None = None,
+        batch_size: int = 32,
+        max_epochs: int = 50,
+        schedule: Schedule | None = "one_cycle",
+        warmup_epochs: int | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        patience: int = 10,
+        augmentation: Symmetries | None = None,
+        precision: Precision = "auto",
+        compile: bool = False,
+        device: str = "auto",
+        devices: Devices | None = None,
+        n_threads: int | None = None,
+        streaming: Streaming | None = None,
+        checkpoint: PathLike | None = None,
+        checkpoint_interval: float | None = None,
+        callbacks: Callbacks | None = None,
+        warm_start: bool = False,
+        random_state: RandomState = None,
+        verbose: int = 0,
+    ) -> None:
         self.net = net
         self.loss = loss
         self.noise = noise
@@ -247,7 +260,13 @@ class ConvAutoencoder(Coder, NetEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y=None, sample_weight=None, groups=None):
+    def fit(
+        self,
+        X: MapsLike,
+        y: object = None,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Train the net to give back the maps.
 
         Parameters

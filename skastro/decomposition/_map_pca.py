@@ -1,6 +1,8 @@
 """Principal components of maps, whole or in patches."""
 
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin
@@ -8,9 +10,10 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ..exceptions import MapShapeError
-from ..maps import LazyMaps, MapTransformer
+from ..maps import LazyMaps
 from ..utils import check_finite, is_torch, like, map_layout
 from ..utils._params import DIM, Interval, StrOptions
+from ..utils._typing import Maps, MapsLike, RandomState
 from ._eigen import (
     components_by_iteration,
     components_of_covariance,
@@ -23,7 +26,7 @@ from ._reconstruction import ReconstructionMixin
 _MOST_FEATURES = 10_000  # of which the covariance takes 0.8 GB
 
 
-class MapPCA(ClassNamePrefixFeaturesOutMixin, ReconstructionMixin, MapTransformer):
+class MapPCA(ClassNamePrefixFeaturesOutMixin, ReconstructionMixin):
     """Principal component analysis of maps, in memory or larger than it.
 
     Whole maps give one code each, a vector. With `patch_size` the components are those of all
@@ -147,16 +150,16 @@ class MapPCA(ClassNamePrefixFeaturesOutMixin, ReconstructionMixin, MapTransforme
 
     def __init__(
         self,
-        n_components=None,
+        n_components: float | None = None,
         *,
-        patch_size=None,
-        whiten=False,
-        svd_solver="auto",
-        n_iter=6,
-        n_oversamples=10,
-        dim=None,
-        random_state=None,
-    ):
+        patch_size: int | Sequence[int] | None = None,
+        whiten: bool = False,
+        svd_solver: Literal["auto", "covariance", "randomized"] = "auto",
+        n_iter: int = 6,
+        n_oversamples: int = 10,
+        dim: Literal[1, 2, 3] | None = None,
+        random_state: RandomState = None,
+    ) -> None:
         self.n_components = n_components
         self.patch_size = patch_size
         self.whiten = whiten
@@ -314,7 +317,7 @@ class MapPCA(ClassNamePrefixFeaturesOutMixin, ReconstructionMixin, MapTransforme
         layout, _ = self._original(shape)
         return layout.sample_shape(layout.spatial)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: MapsLike) -> Maps:
         """Make maps of codes.
 
         Parameters
@@ -337,18 +340,21 @@ class MapPCA(ClassNamePrefixFeaturesOutMixin, ReconstructionMixin, MapTransforme
             If a value of `X` is not finite.
         """
         check_is_fitted(self)
-        if not isinstance(X, LazyMaps):
-            X = X.float() if is_torch(X) else np.asarray(X)
+        codes: Any = X
+        if not isinstance(codes, LazyMaps):
+            codes = codes.float() if is_torch(codes) else np.asarray(codes)
         dim = 0 if self.patch_size is None else self._fitted_layout().dim
-        if X.ndim != 2 + dim or X.shape[1] != self.n_components_ or 0 in X.shape[2:]:
+        if codes.ndim != 2 + dim or codes.shape[1] != self.n_components_ or 0 in codes.shape[2:]:
             wanted = ", ".join(["n_samples", str(self.n_components_), *["patches"] * dim])
             raise MapShapeError(
-                f"MapPCA.inverse_transform takes codes of shape ({wanted}); got {tuple(X.shape)}. "
-                f"Give it what transform returned."
+                f"MapPCA.inverse_transform takes codes of shape ({wanted}); got "
+                f"{tuple(codes.shape)}. Give it what transform returned."
             )
-        if isinstance(X, LazyMaps):
-            return X.with_step(self, inverse=True)
-        if not is_torch(X):
-            X = check_array(X, dtype=np.float32, order="C", allow_nd=True, ensure_all_finite=False)
-        check_finite(X, type(self).__name__, dim=dim or 1)
-        return self._apply_inverse(X)
+        if isinstance(codes, LazyMaps):
+            return codes.with_step(self, inverse=True)
+        if not is_torch(codes):
+            codes = check_array(
+                codes, dtype=np.float32, order="C", allow_nd=True, ensure_all_finite=False
+            )
+        check_finite(codes, type(self).__name__, dim=dim or 1)
+        return self._apply_inverse(codes)

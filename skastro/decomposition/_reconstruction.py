@@ -1,16 +1,23 @@
 """How much of a map is lost on the way to its code and back."""
 
+from abc import abstractmethod
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ..maps import check_maps
+from ..maps import MapTransformer, check_maps
 from ..utils import as_numpy
+from ..utils._typing import MapsLike
 
 
-class ReconstructionMixin:
+class ReconstructionMixin(MapTransformer):
     """Gives a `MapTransformer` with ``_apply_inverse`` the method `reconstruction_error`."""
 
-    def reconstruction_error(self, X):
+    @abstractmethod
+    def _apply_inverse(self, batch):
+        """Turn a float32 batch of codes back into maps."""
+
+    def reconstruction_error(self, X: MapsLike) -> np.ndarray:
         """Mean squared difference between each map and what its code gives back.
 
         Parameters

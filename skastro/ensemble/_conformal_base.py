@@ -22,6 +22,7 @@ from ..neural_network._torch import draw_seed
 from ..utils import as_numpy, check_groups, inner_fit_params
 from ..utils._groups import shares_of_groups
 from ..utils._params import HasMethods, Interval
+from ..utils._typing import ArrayLike, MapsLike
 from ._seeding import seed_unset
 
 
@@ -39,10 +40,16 @@ class CalibratedEstimator(MetaEstimatorMixin, BaseEstimator):
         """The parameter `estimator`, or what None stands for."""
         return self._default() if self.estimator is None else self.estimator
 
-    def _check_fit(self, X, y, sample_weight, groups):
+    def _check_fit(
+        self,
+        X: MapsLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        groups: ArrayLike | None,
+    ) -> tuple[np.ndarray | LazyMaps, np.ndarray, ArrayLike | None, np.ndarray | None]:
         """Check what fit was given; subclasses check y."""
         self._validate_params()
-        vars(self).pop(self._result, None)
+        self.__dict__.pop(self._result, None)
         name = type(self).__name__
         if y is None:
             raise ValueError(
@@ -52,13 +59,12 @@ class CalibratedEstimator(MetaEstimatorMixin, BaseEstimator):
         self._check_estimator(estimator)
         if isinstance(estimator, FrozenEstimator):
             check_is_fitted(estimator)
-        X = self._check_maps(X, reset=True)
-        y = self._check_targets(y)
+        maps, targets = self._check_maps(X, reset=True), self._check_targets(y)
         groups = None if groups is None else check_groups(groups, f"{name}.fit")
-        check_consistent_length(X, y, sample_weight, groups)
+        check_consistent_length(maps, targets, sample_weight, groups)
         inner_fit_params(name, estimator, sample_weight, groups)
         self._seed = draw_seed(self.random_state)
-        return X, y, sample_weight, groups
+        return maps, targets, sample_weight, groups
 
     def _check_maps(self, X, reset):
         """Maps in float32; a table keeps its precision, which other estimators than nets use."""

@@ -1,7 +1,9 @@
 """Sets of classes that hold the true one as often as they say."""
 
+from typing import Literal, Self
+
 import numpy as np
-from sklearn.base import ClassifierMixin, is_classifier
+from sklearn.base import BaseEstimator, ClassifierMixin, is_classifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
@@ -9,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..neural_network import CNNClassifier
 from ..utils._params import HasMethods, StrOptions
+from ..utils._typing import ArrayLike, MapsLike, RandomState
 from ._conformal_base import CalibratedEstimator
 from ._conformal_quantile import check_level, group_quantile, warn_of_few_groups
 from ._conformal_scores import class_scores
@@ -98,13 +101,13 @@ class ConformalClassifier(ClassifierMixin, CalibratedEstimator):
 
     def __init__(
         self,
-        estimator=None,
+        estimator: BaseEstimator | None = None,
         *,
-        confidence_level=0.9,
-        conformity_score="lac",
-        calibration_fraction=0.25,
-        random_state=None,
-    ):
+        confidence_level: float = 0.9,
+        conformity_score: Literal["lac", "aps"] = "lac",
+        calibration_fraction: float = 0.25,
+        random_state: RandomState = None,
+    ) -> None:
         self.estimator = estimator
         self.confidence_level = confidence_level
         self.conformity_score = conformity_score
@@ -115,7 +118,13 @@ class ConformalClassifier(ClassifierMixin, CalibratedEstimator):
     def _default():
         return CNNClassifier()
 
-    def fit(self, X, y, sample_weight=None, groups=None):
+    def fit(
+        self,
+        X: MapsLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Fit the estimator on some groups and calibrate on the others.
 
         Parameters
@@ -159,7 +168,7 @@ class ConformalClassifier(ClassifierMixin, CalibratedEstimator):
         self.scores_ = np.take_along_axis(scores, labels[:, None], axis=1)
         return self
 
-    def predict(self, X):
+    def predict(self, X: MapsLike) -> np.ndarray:
         """Predict the class of each map with the estimator.
 
         Parameters
@@ -179,7 +188,7 @@ class ConformalClassifier(ClassifierMixin, CalibratedEstimator):
         """
         return self._ask("predict", self._check_new(X))
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: MapsLike) -> np.ndarray:
         """Probability of each class by the estimator.
 
         Parameters
@@ -200,7 +209,7 @@ class ConformalClassifier(ClassifierMixin, CalibratedEstimator):
         """
         return self._probabilities(self._check_new(X))
 
-    def predict_set(self, X, confidence_level=None):
+    def predict_set(self, X: MapsLike, confidence_level: float | None = None) -> np.ndarray:
         """Predict sets that hold the true class with a probability.
 
         Parameters

@@ -1,10 +1,14 @@
 """Intervals that hold the truth as often as they say, for simulations that were never seen."""
 
+from typing import Literal, Self
+
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from ..utils._params import Options
+from ..utils._typing import ArrayLike, MapsLike, RandomState
 from ._conformal_base import CalibratedRegressor, in_columns
 from ._conformal_quantile import check_level, group_quantile, warn_of_few_groups
 from ._predicts_std import check_return_std, predicts_std
@@ -126,14 +130,14 @@ class ConformalRegressor(CalibratedRegressor):
 
     def __init__(
         self,
-        estimator=None,
+        estimator: BaseEstimator | None = None,
         *,
-        confidence_level=0.9,
-        calibration_fraction=0.25,
-        joint=False,
-        normalize="auto",
-        random_state=None,
-    ):
+        confidence_level: float = 0.9,
+        calibration_fraction: float = 0.25,
+        joint: bool = False,
+        normalize: bool | Literal["auto"] = "auto",
+        random_state: RandomState = None,
+    ) -> None:
         self.estimator = estimator
         self.confidence_level = confidence_level
         self.calibration_fraction = calibration_fraction
@@ -141,7 +145,13 @@ class ConformalRegressor(CalibratedRegressor):
         self.normalize = normalize
         self.random_state = random_state
 
-    def fit(self, X, y, sample_weight=None, groups=None):
+    def fit(
+        self,
+        X: MapsLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Fit the estimator on some groups and calibrate on the others.
 
         Parameters
@@ -193,7 +203,7 @@ class ConformalRegressor(CalibratedRegressor):
         self.scores_ = scores.max(axis=1, keepdims=True) if self.joint else scores
         return self
 
-    def predict(self, X):
+    def predict(self, X: MapsLike) -> np.ndarray:
         """Predict targets with the estimator.
 
         Parameters
@@ -213,7 +223,9 @@ class ConformalRegressor(CalibratedRegressor):
         """
         return self._moments(self._check_new(X), return_std=False)[0]
 
-    def predict_interval(self, X, confidence_level=None):
+    def predict_interval(
+        self, X: MapsLike, confidence_level: float | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Predict intervals that hold the truth with a probability.
 
         Parameters

@@ -34,6 +34,7 @@ def class_scores(probabilities, score, seed):
 
 def _uniform(rows, seed):
     """A number between 0 and 1 for each row, whatever rows are beside it."""
+    rows = rows.astype(np.float32)  # rounding may depend on how many rows were predicted at once
     key = int(seed).to_bytes(8, "big")
     digests = b"".join(blake2b(row.tobytes(), key=key, digest_size=8).digest() for row in rows)
     return (np.frombuffer(digests, dtype=">u8") >> 11) / 2.0**53

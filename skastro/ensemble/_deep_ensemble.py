@@ -1,6 +1,7 @@
 """Several nets of one kind, whose disagreement is part of the error bar."""
 
 from numbers import Integral
+from typing import Literal, Self, overload
 
 import numpy as np
 from sklearn import config_context
@@ -13,6 +14,7 @@ from ..neural_network import CNNRegressor
 from ..neural_network._torch import draw_seed
 from ..utils import as_numpy, inner_fit_params
 from ..utils._params import HasMethods, Interval
+from ..utils._typing import ArrayLike, MapsLike, RandomState
 from ._batched import fit_batched
 from ._predicts_std import predicts_std
 
@@ -123,15 +125,27 @@ class DeepEnsembleRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     }
 
     def __init__(
-        self, estimator=None, n_estimators=5, *, batched=False, n_jobs=None, random_state=None
-    ):
+        self,
+        estimator: BaseEstimator | None = None,
+        n_estimators: int = 5,
+        *,
+        batched: bool = False,
+        n_jobs: int | None = None,
+        random_state: RandomState = None,
+    ) -> None:
         self.estimator = estimator
         self.n_estimators = n_estimators
         self.batched = batched
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    def fit(self, X, y, sample_weight=None, groups=None):
+    def fit(
+        self,
+        X: MapsLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Fit all members.
 
         Parameters
@@ -160,7 +174,7 @@ class DeepEnsembleRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             cannot use, or members cannot be trained as one.
         """
         self._validate_params()
-        vars(self).pop("estimators_", None)
+        self.__dict__.pop("estimators_", None)
         name = type(self).__name__
         if y is None:
             raise ValueError(
@@ -189,7 +203,20 @@ class DeepEnsembleRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         self.estimators_ = fit_batched(name, members, X, y, groups)
         return self
 
-    def predict(self, X, return_std=False):
+    @overload
+    def predict(self, X: MapsLike, return_std: Literal[False] = False) -> np.ndarray: ...
+
+    @overload
+    def predict(self, X: MapsLike, return_std: Literal[True]) -> tuple[np.ndarray, np.ndarray]: ...
+
+    @overload
+    def predict(
+        self, X: MapsLike, return_std: bool
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]: ...
+
+    def predict(
+        self, X: MapsLike, return_std: bool = False
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Predict targets: mean and standard deviation of the mixture of all members.
 
         Parameters
@@ -218,7 +245,7 @@ class DeepEnsembleRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             return _mean(means)
         return _mean(means), np.sqrt(_mean_square(stds) + _variance(means))
 
-    def predict_variances(self, X):
+    def predict_variances(self, X: MapsLike) -> tuple[np.ndarray, np.ndarray]:
         """Predict the two parts of the variance of the mixture.
 
         Parameters
@@ -249,7 +276,7 @@ class DeepEnsembleRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             )
         return _mean_square(stds), _variance(means)
 
-    def predict_members(self, X):
+    def predict_members(self, X: MapsLike) -> np.ndarray:
         """Predict targets by each member.
 
         Parameters

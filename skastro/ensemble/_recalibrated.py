@@ -1,8 +1,12 @@
 """Standard deviations of the right size."""
 
+from typing import Literal, Self, overload
+
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 
+from ..utils._typing import ArrayLike, MapsLike, RandomState
 from ._conformal_base import CalibratedRegressor, in_columns
 from ._predicts_std import check_return_std
 
@@ -86,12 +90,24 @@ class RecalibratedRegressor(CalibratedRegressor):
 
     _result = "factor_"
 
-    def __init__(self, estimator=None, *, calibration_fraction=0.25, random_state=None):
+    def __init__(
+        self,
+        estimator: BaseEstimator | None = None,
+        *,
+        calibration_fraction: float = 0.25,
+        random_state: RandomState = None,
+    ) -> None:
         self.estimator = estimator
         self.calibration_fraction = calibration_fraction
         self.random_state = random_state
 
-    def fit(self, X, y, sample_weight=None, groups=None):
+    def fit(
+        self,
+        X: MapsLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Fit the estimator on some groups and scale its errors on the others.
 
         Parameters
@@ -133,7 +149,20 @@ class RecalibratedRegressor(CalibratedRegressor):
         self.factor_ = np.sqrt(np.average(squares, axis=0, weights=self._shares))
         return self
 
-    def predict(self, X, return_std=False):
+    @overload
+    def predict(self, X: MapsLike, return_std: Literal[False] = False) -> np.ndarray: ...
+
+    @overload
+    def predict(self, X: MapsLike, return_std: Literal[True]) -> tuple[np.ndarray, np.ndarray]: ...
+
+    @overload
+    def predict(
+        self, X: MapsLike, return_std: bool
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]: ...
+
+    def predict(
+        self, X: MapsLike, return_std: bool = False
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Predict targets, and standard deviations of the right size.
 
         Parameters

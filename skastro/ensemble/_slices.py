@@ -1,5 +1,7 @@
 """Learn from cubes by way of their slices."""
 
+from typing import Literal, Self, overload
+
 import numpy as np
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, RegressorMixin, clone
@@ -11,6 +13,7 @@ from ..neural_network import CNNClassifier, CNNRegressor
 from ..preprocessing import CubeSlicer
 from ..utils import inner_fit_params
 from ..utils._params import HasMethods
+from ..utils._typing import ArrayLike, MapsLike
 from ._predicts_std import predicts_std
 
 _CHUNK_BYTES = 1 << 28
@@ -24,7 +27,13 @@ class _SliceEstimator(MetaEstimatorMixin, BaseEstimator):
         "slicer": [CubeSlicer, None],
     }
 
-    def fit(self, X, y, sample_weight=None, groups=None):
+    def fit(
+        self,
+        X: MapsLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Cut the cubes and fit the estimator on the pieces.
 
         Each piece has the target, the weight and the group of its cube. Where the last step
@@ -161,7 +170,9 @@ class SliceClassifier(ClassifierMixin, _SliceEstimator):
     (6, 4, 2)
     """
 
-    def __init__(self, estimator=None, *, slicer=None):
+    def __init__(
+        self, estimator: BaseEstimator | None = None, *, slicer: CubeSlicer | None = None
+    ) -> None:
         self.estimator = estimator
         self.slicer = slicer
 
@@ -170,7 +181,7 @@ class SliceClassifier(ClassifierMixin, _SliceEstimator):
         return CNNClassifier()
 
     @property
-    def classes_(self):
+    def classes_(self) -> np.ndarray:
         """Classes that fit saw."""
         return self.estimator_.classes_
 
@@ -181,7 +192,7 @@ class SliceClassifier(ClassifierMixin, _SliceEstimator):
         return (self.estimator_.predict(X)[:, None] == self.classes_).astype(float)
 
     @available_if(_has_probabilities)
-    def predict_proba(self, X):
+    def predict_proba(self, X: MapsLike) -> np.ndarray:
         """Probability of each class, averaged over slices.
 
         Parameters
@@ -197,7 +208,7 @@ class SliceClassifier(ClassifierMixin, _SliceEstimator):
         return self._on_slices(self._vote, X).mean(axis=1)
 
     @available_if(_has_probabilities)
-    def predict_proba_slices(self, X):
+    def predict_proba_slices(self, X: MapsLike) -> np.ndarray:
         """Probability of each class for each slice, averaged over its patches.
 
         Parameters
@@ -212,7 +223,7 @@ class SliceClassifier(ClassifierMixin, _SliceEstimator):
         """
         return self._on_slices(self._vote, X)
 
-    def predict(self, X):
+    def predict(self, X: MapsLike) -> np.ndarray:
         """Predict the class of each cube.
 
         Parameters
@@ -228,7 +239,7 @@ class SliceClassifier(ClassifierMixin, _SliceEstimator):
         votes = self._on_slices(self._vote, X).mean(axis=1)
         return self.classes_[votes.argmax(axis=-1)]
 
-    def predict_slices(self, X):
+    def predict_slices(self, X: MapsLike) -> np.ndarray:
         """Predict the class of each slice.
 
         Parameters
@@ -290,7 +301,9 @@ class SliceRegressor(RegressorMixin, _SliceEstimator):
     (4, 8)
     """
 
-    def __init__(self, estimator=None, *, slicer=None):
+    def __init__(
+        self, estimator: BaseEstimator | None = None, *, slicer: CubeSlicer | None = None
+    ) -> None:
         self.estimator = estimator
         self.slicer = slicer
 
@@ -298,7 +311,20 @@ class SliceRegressor(RegressorMixin, _SliceEstimator):
     def _default():
         return CNNRegressor()
 
-    def predict(self, X, return_std=False):
+    @overload
+    def predict(self, X: MapsLike, return_std: Literal[False] = False) -> np.ndarray: ...
+
+    @overload
+    def predict(self, X: MapsLike, return_std: Literal[True]) -> tuple[np.ndarray, np.ndarray]: ...
+
+    @overload
+    def predict(
+        self, X: MapsLike, return_std: bool
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]: ...
+
+    def predict(
+        self, X: MapsLike, return_std: bool = False
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Predict targets of cubes, averaged over slices.
 
         Parameters
@@ -327,7 +353,22 @@ class SliceRegressor(RegressorMixin, _SliceEstimator):
             return self.predict_slices(X).mean(axis=1)
         return _mixture(*self.predict_slices(X, return_std=True), axis=1)
 
-    def predict_slices(self, X, return_std=False):
+    @overload
+    def predict_slices(self, X: MapsLike, return_std: Literal[False] = False) -> np.ndarray: ...
+
+    @overload
+    def predict_slices(
+        self, X: MapsLike, return_std: Literal[True]
+    ) -> tuple[np.ndarray, np.ndarray]: ...
+
+    @overload
+    def predict_slices(
+        self, X: MapsLike, return_std: bool
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]: ...
+
+    def predict_slices(
+        self, X: MapsLike, return_std: bool = False
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Predict targets of each slice, averaged over its patches.
 
         Parameters

@@ -1,6 +1,7 @@
 """Learn fields from fields, one cell at a time."""
 
 from numbers import Integral
+from typing import Literal, Self
 
 import numpy as np
 from sklearn import config_context
@@ -16,6 +17,7 @@ from ..metrics._field_sums import as_field, chunk_slices, read_samples
 from ..neural_network._torch import draw_seed
 from ..utils import as_numpy, check_finite, inner_fit_params, map_layout
 from ..utils._params import DIM, HasMethods, Interval
+from ..utils._typing import ArrayLike, MapsLike, RandomState
 from ._seeding import seed_unset
 
 _BLOCK_CELLS = 1 << 20
@@ -85,13 +87,26 @@ class VoxelRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         "random_state": ["random_state"],
     }
 
-    def __init__(self, estimator=None, *, n_voxels=200_000, dim=None, random_state=None):
+    def __init__(
+        self,
+        estimator: BaseEstimator | None = None,
+        *,
+        n_voxels: int = 200_000,
+        dim: Literal[1, 2, 3] | None = None,
+        random_state: RandomState = None,
+    ) -> None:
         self.estimator = estimator
         self.n_voxels = n_voxels
         self.dim = dim
         self.random_state = random_state
 
-    def fit(self, X, y, sample_weight=None, groups=None):
+    def fit(
+        self,
+        X: MapsLike,
+        y: MapsLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Draw cells and fit the estimator on them.
 
         Parameters
@@ -146,7 +161,7 @@ class VoxelRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         self.n_voxels_ = len(features)
         return self
 
-    def predict(self, X):
+    def predict(self, X: MapsLike) -> np.ndarray:
         """Predict the field of each map, a few samples at a time.
 
         Parameters
@@ -180,7 +195,7 @@ class VoxelRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         channels = () if self.n_target_channels_ is None else (n_targets,)
         return out.reshape(len(X), *channels, *spatial)
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: MapsLike, y: MapsLike, sample_weight: ArrayLike | None = None) -> float:
         """Coefficient of determination over all cells of all maps.
 
         Parameters

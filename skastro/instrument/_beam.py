@@ -1,6 +1,8 @@
 """The blur of a Gaussian beam."""
 
+from collections.abc import Sequence
 from numbers import Real
+from typing import Literal
 
 import numpy as np
 from scipy import ndimage
@@ -10,6 +12,7 @@ from ..exceptions import UnitMismatchError
 from ..maps import MapTransformer
 from ..utils import is_torch, namespace
 from ..utils._params import HasMethods, Interval, StrOptions
+from ..utils._typing import ArrayLike, QuantityLike
 from ._sky import n_frequencies, sky_shape
 from ._units import in_unit, one_number
 
@@ -90,7 +93,14 @@ class GaussianBeam(MapTransformer):
         "truncate": [Interval(Real, 0, None, closed="neither")],
     }
 
-    def __init__(self, fwhm=2.0, *, pixel_size=None, boundary="zeros", truncate=4.0):
+    def __init__(
+        self,
+        fwhm: QuantityLike | ArrayLike | Sequence[QuantityLike] = 2.0,
+        *,
+        pixel_size: QuantityLike | None = None,
+        boundary: Literal["zeros", "reflect", "nearest", "wrap"] = "zeros",
+        truncate: float = 4.0,
+    ) -> None:
         self.fwhm = fwhm
         self.pixel_size = pixel_size
         self.boundary = boundary

@@ -34,7 +34,7 @@ class ChannelMeanSubtraction(MapTransformer):
     """
 
     _free_size = True
-    _parameter_constraints = {}
+    _parameter_constraints: dict = {}
 
     def _apply(self, batch):
         sky = sky_shape(batch.shape[1:])

@@ -1,10 +1,13 @@
 """Foregrounds of single sources."""
 
+from collections.abc import Sequence
 from numbers import Real
+from typing import Literal
 
 import numpy as np
 
 from ..utils._params import HasMethods, Interval
+from ..utils._typing import ArrayLike, QuantityLike, RandomState, UnitLike
 from ._random import RandomTransformer
 from ._sky import FREQUENCY_CONSTRAINTS, FrequencyAxis, check_pair, n_frequencies, sky_shape
 from ._units import in_unit, parse_unit
@@ -97,18 +100,18 @@ class PointSources(RandomTransformer):
 
     def __init__(
         self,
-        n_sources=10.0,
+        n_sources: float = 10.0,
         *,
-        limits=(1.0, 100.0),
-        unit=None,
-        count_slope=1.8,
-        frequencies=None,
-        reference_frequency=None,
-        spectral_index=-2.71,
-        index_spread=0.0,
-        when="both",
-        random_state=None,
-    ):
+        limits: Sequence[QuantityLike] = (1.0, 100.0),
+        unit: UnitLike | None = None,
+        count_slope: float = 1.8,
+        frequencies: ArrayLike | None = None,
+        reference_frequency: QuantityLike | None = None,
+        spectral_index: float = -2.71,
+        index_spread: float = 0.0,
+        when: Literal["both", "fit", "predict"] = "both",
+        random_state: RandomState = None,
+    ) -> None:
         self.n_sources = n_sources
         self.limits = limits
         self.unit = unit

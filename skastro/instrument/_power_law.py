@@ -1,11 +1,13 @@
 """Smooth foregrounds that hide a line."""
 
 from numbers import Real
+from typing import Literal
 
 import numpy as np
 from scipy import fft
 
 from ..utils._params import HasMethods, Interval
+from ..utils._typing import ArrayLike, QuantityLike, RandomState, UnitLike
 from ._random import RandomTransformer
 from ._sky import FREQUENCY_CONSTRAINTS, FrequencyAxis, n_frequencies, sky_shape
 from ._units import one_number, parse_unit
@@ -91,17 +93,17 @@ class PowerLawForeground(RandomTransformer):
 
     def __init__(
         self,
-        rms=1.0,
+        rms: QuantityLike = 1.0,
         *,
-        unit=None,
-        slope=2.4,
-        frequencies=None,
-        reference_frequency=None,
-        spectral_index=-2.8,
-        index_spread=0.0,
-        when="both",
-        random_state=None,
-    ):
+        unit: UnitLike | None = None,
+        slope: float = 2.4,
+        frequencies: ArrayLike | None = None,
+        reference_frequency: QuantityLike | None = None,
+        spectral_index: float = -2.8,
+        index_spread: float = 0.0,
+        when: Literal["both", "fit", "predict"] = "both",
+        random_state: RandomState = None,
+    ) -> None:
         self.rms = rms
         self.unit = unit
         self.slope = slope

@@ -1,12 +1,14 @@
 """White noise at the level of the radiometer equation."""
 
 from numbers import Real
+from typing import Literal
 
 import numpy as np
 
 from ..datasets._checks import message
 from ..exceptions import UnitMismatchError
 from ..utils._params import HasMethods, Interval
+from ..utils._typing import QuantityLike, RandomState, UnitLike
 from ._units import one_number, parse_unit
 from ._white_noise import WhiteNoise
 
@@ -95,18 +97,18 @@ class RadiometerNoise(WhiteNoise):
 
     def __init__(
         self,
-        t_sys=40.0,
-        n_feeds=19,
-        dnu=15.6,
-        t_obs=6000.0,
-        n_pixels=484,
+        t_sys: QuantityLike = 40.0,
+        n_feeds: float = 19,
+        dnu: QuantityLike = 15.6,
+        t_obs: QuantityLike = 6000.0,
+        n_pixels: float = 484,
         *,
-        unit="uK",
-        when="both",
-        n_pooled=1,
-        pooling="mean",
-        random_state=None,
-    ):
+        unit: UnitLike = "uK",
+        when: Literal["both", "fit", "predict"] = "both",
+        n_pooled: int = 1,
+        pooling: Literal["mean", "sum"] = "mean",
+        random_state: RandomState = None,
+    ) -> None:
         self.t_sys = t_sys
         self.n_feeds = n_feeds
         self.dnu = dnu

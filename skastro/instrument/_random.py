@@ -10,6 +10,7 @@ import numpy as np
 from ..maps import MapTransformer, check_maps, open_maps
 from ..utils import as_numpy, is_torch
 from ..utils._params import StrOptions
+from ..utils._typing import Maps, MapsLike
 from ._units import without_units
 
 
@@ -74,7 +75,7 @@ class RandomTransformer(MapTransformer):
         self._drawer(tuple(X.shape[1:]))
         self.seed_ = _draw_seed(self.random_state)
 
-    def fit_transform(self, X, y=None):
+    def fit_transform(self, X: MapsLike, y: object = None) -> Maps:
         """Fit, and return training maps that are drawn anew for each epoch.
 
         Parameters

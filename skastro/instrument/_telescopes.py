@@ -1,7 +1,9 @@
 """Surveys for carbon monoxide, with the numbers of the papers that describe them."""
 
 from dataclasses import dataclass
+from typing import Any
 
+from ..utils._typing import QuantityLike
 from ._beam import GaussianBeam
 from ._radiometer import RadiometerNoise
 
@@ -59,7 +61,7 @@ class Telescope:  # numpydoc ignore=PR02
     t_obs: float
     reference: str
 
-    def noise(self, n_pixels, **options):
+    def noise(self, n_pixels: float, **options: Any) -> RadiometerNoise:
         """Noise of the survey in maps of one of its fields.
 
         Parameters
@@ -82,7 +84,7 @@ class Telescope:  # numpydoc ignore=PR02
         }
         return RadiometerNoise(n_pixels=n_pixels, **(survey | options))
 
-    def beam(self, pixel_size, **options):
+    def beam(self, pixel_size: QuantityLike, **options: Any) -> GaussianBeam:
         """Beam of the survey.
 
         Parameters
@@ -153,4 +155,5 @@ _SURVEYS = (
     ),
 )
 
+#: Telescopes and surveys by name, each with its sources and the noise and beam it gives.
 TELESCOPES = {telescope.name: telescope for telescope in _SURVEYS}

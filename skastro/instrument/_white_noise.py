@@ -1,11 +1,14 @@
 """Gaussian noise that is independent from cell to cell."""
 
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Literal
 
 import numpy as np
 
 from ..datasets._checks import message
 from ..utils._params import HasMethods, Interval, StrOptions
+from ..utils._typing import QuantityLike, RandomState, UnitLike
 from ._random import RandomTransformer
 from ._units import in_unit, parse_unit
 
@@ -92,14 +95,14 @@ class WhiteNoise(RandomTransformer):
 
     def __init__(
         self,
-        sigma=1.0,
+        sigma: QuantityLike | Sequence[QuantityLike] = 1.0,
         *,
-        unit=None,
-        when="both",
-        n_pooled=1,
-        pooling="mean",
-        random_state=None,
-    ):
+        unit: UnitLike | None = None,
+        when: Literal["both", "fit", "predict"] = "both",
+        n_pooled: int = 1,
+        pooling: Literal["mean", "sum"] = "mean",
+        random_state: RandomState = None,
+    ) -> None:
         self.sigma = sigma
         self.unit = unit
         self.when = when

@@ -6,8 +6,17 @@ import numpy as np
 from sklearn.metrics import accuracy_score
 from sklearn.utils import check_consistent_length, column_or_1d
 
+from ..utils._typing import ArrayLike
 
-def adjacent_accuracy_score(y_true, y_pred, *, labels=None, distance=1, sample_weight=None):
+
+def adjacent_accuracy_score(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    labels: ArrayLike | None = None,
+    distance: int = 1,
+    sample_weight: ArrayLike | None = None,
+) -> float:
     """Share of samples whose predicted class is the true one or close to it.
 
     Classes in bins of a number, such as redshifts, have an order, and to miss by one

@@ -6,10 +6,18 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from ..utils import check_groups
+from ..utils._typing import ArrayLike
 from ._checks import check_targets
 
 
-def aggregate_by_group(groups, y_true, y_pred, y_std=None, *, correlation=1.0):
+def aggregate_by_group(
+    groups: ArrayLike,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    y_std: ArrayLike | None = None,
+    *,
+    correlation: float = 1.0,
+) -> Bunch:
     r"""Average the predictions of the samples of each group.
 
     The samples of a group, such as the maps of one simulation, have one truth, so their mean

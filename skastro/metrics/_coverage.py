@@ -1,21 +1,24 @@
 """Share of truths within the errors that were predicted."""
 
 from numbers import Real
+from typing import Literal
 
+import numpy as np
 from scipy.special import ndtri
 
+from ..utils._typing import ArrayLike
 from ._checks import average, check_targets
 
 
 def coverage(
-    y_true,
-    y_pred,
-    y_std,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    y_std: ArrayLike,
     *,
-    level=0.6827,
-    sample_weight=None,
-    multioutput="uniform_average",
-):
+    level: float = 0.6827,
+    sample_weight: ArrayLike | None = None,
+    multioutput: Literal["raw_values", "uniform_average"] | ArrayLike = "uniform_average",
+) -> float | np.ndarray:
     r"""Share of truths inside the central Gaussian interval of a level.
 
     The interval is :math:`\theta_{pred} \pm z \sigma`, with z such that a Gaussian has the
@@ -34,9 +37,8 @@ def coverage(
         Share that the interval is to hold, between 0 and 1.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the samples.
-    multioutput : {"raw_values", "uniform_average"} or array-like of shape (n_outputs,), \
-            default="uniform_average"
-        One number for each output, their mean, or their mean with weights.
+    multioutput : {"raw_values", "uniform_average"} or array-like, default="uniform_average"
+        One number for each output, their mean, or their mean with weights of shape (n_outputs,).
 
     Returns
     -------

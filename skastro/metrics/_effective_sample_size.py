@@ -3,9 +3,10 @@
 import numpy as np
 
 from ..utils import check_groups
+from ..utils._typing import ArrayLike
 
 
-def effective_sample_size(values, groups):
+def effective_sample_size(values: ArrayLike, groups: ArrayLike) -> float:
     r"""Number of independent samples whose mean is as uncertain as that of grouped ones.
 
     Maps of one simulation share its matter and parameters, so that their errors resemble each

@@ -1,8 +1,13 @@
 """Scores of predicted fields, over all cells and by redshift."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, overload
+
 import numpy as np
 
 from ..utils import import_pandas
+from ..utils._typing import ArrayLike, MapsLike
 from ._field_sums import (
     check_fields,
     check_threshold,
@@ -12,8 +17,37 @@ from ._field_sums import (
     weighted_mean,
 )
 
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
-def field_r2_score(y_true, y_pred, *, by=None, sample_weight=None):
+
+@overload
+def field_r2_score(
+    y_true: MapsLike,
+    y_pred: MapsLike,
+    *,
+    by: None = None,
+    sample_weight: ArrayLike | None = None,
+) -> float: ...
+
+
+@overload
+def field_r2_score(
+    y_true: MapsLike,
+    y_pred: MapsLike,
+    *,
+    by: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+) -> dict[Any, float]: ...
+
+
+def field_r2_score(
+    y_true: MapsLike,
+    y_pred: MapsLike,
+    *,
+    by: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+) -> float | dict[Any, float]:
     r"""Coefficient of determination over all cells of all fields.
 
     :math:`R^2 = 1 - \sum (y_{pred} - y_{true})^2 / \sum (y_{true} - \bar y_{true})^2`, with
@@ -88,7 +122,21 @@ def _checked_weight(owner, sample_weight, n_samples):
     return weight
 
 
-def matthews_at(y_true, y_pred, *, threshold=0.5, by=None):
+@overload
+def matthews_at(
+    y_true: MapsLike, y_pred: MapsLike, *, threshold: float = 0.5, by: None = None
+) -> float: ...
+
+
+@overload
+def matthews_at(
+    y_true: MapsLike, y_pred: MapsLike, *, threshold: float = 0.5, by: ArrayLike
+) -> dict[Any, float]: ...
+
+
+def matthews_at(
+    y_true: MapsLike, y_pred: MapsLike, *, threshold: float = 0.5, by: ArrayLike | None = None
+) -> float | dict[Any, float]:
     """Matthews correlation of the cells above a threshold.
 
     Of an ionized fraction with a threshold of 0.5 this says how well ionized and neutral cells
@@ -146,7 +194,9 @@ def matthews_at(y_true, y_pred, *, threshold=0.5, by=None):
     }
 
 
-def field_report(y_true, y_pred, *, by=None, threshold=0.5):
+def field_report(
+    y_true: MapsLike, y_pred: MapsLike, *, by: ArrayLike | None = None, threshold: float = 0.5
+) -> DataFrame:
     """Tabulate how well fields are predicted, beside predicting their mean.
 
     Parameters

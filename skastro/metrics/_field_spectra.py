@@ -1,6 +1,7 @@
 """How well predicted fields agree with true ones at each wavenumber."""
 
 from numbers import Integral
+from typing import Literal
 
 import numpy as np
 from scipy import fft
@@ -8,6 +9,7 @@ from scipy import fft
 from ..exceptions import MapShapeError
 from ..utils import map_layout
 from ..utils._modes import bin_modes, box_lengths, default_range
+from ..utils._typing import ArrayLike, MapsLike
 from ._field_sums import check_fields, chunk_slices, read_samples
 
 # Power below this share of the mean power of all modes is rounding of the Fourier transform.
@@ -16,8 +18,14 @@ _BINNINGS = ("log", "linear")
 
 
 def cross_correlation_coefficient(
-    y_true, y_pred, *, box_size=None, n_bins=16, binning="log", dim=None
-):
+    y_true: MapsLike,
+    y_pred: MapsLike,
+    *,
+    box_size: ArrayLike | None = None,
+    n_bins: int = 16,
+    binning: Literal["log", "linear"] = "log",
+    dim: Literal[1, 2, 3] | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     r"""Correlation of the Fourier modes of true and predicted fields.
 
     :math:`r(k) = P_{tp}(k) / \sqrt{P_{tt}(k) P_{pp}(k)}`, with :math:`P_{tp}` the cross spectrum
@@ -84,7 +92,15 @@ def cross_correlation_coefficient(
     return k, np.clip(r, -1, 1)
 
 
-def power_ratio(y_true, y_pred, *, box_size=None, n_bins=16, binning="log", dim=None):
+def power_ratio(
+    y_true: MapsLike,
+    y_pred: MapsLike,
+    *,
+    box_size: ArrayLike | None = None,
+    n_bins: int = 16,
+    binning: Literal["log", "linear"] = "log",
+    dim: Literal[1, 2, 3] | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """Power spectrum of predicted fields in units of that of the true ones.
 
     It is 1 where structures of the size 1/k have the right amplitude, wherever they are, and

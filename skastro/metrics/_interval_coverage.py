@@ -1,22 +1,25 @@
 """Share of truths within intervals of any origin."""
 
+from typing import Literal
+
 import numpy as np
 
 from ..utils import check_groups
 from ..utils._groups import shares_of_groups
+from ..utils._typing import ArrayLike
 from ._checks import _check_numbers, average
 
 
 def interval_coverage(
-    y_true,
-    lower,
-    upper,
+    y_true: ArrayLike,
+    lower: ArrayLike,
+    upper: ArrayLike,
     *,
-    joint=False,
-    groups=None,
-    sample_weight=None,
-    multioutput="uniform_average",
-):
+    joint: bool = False,
+    groups: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    multioutput: Literal["raw_values", "uniform_average"] | ArrayLike = "uniform_average",
+) -> float | np.ndarray:
     """Share of truths inside intervals.
 
     Parameters
@@ -32,10 +35,9 @@ def interval_coverage(
         of samples.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the samples, with groups those within a group.
-    multioutput : {"raw_values", "uniform_average"} or array-like of shape (n_outputs,), \
-            default="uniform_average"
-        One number for each output, their mean, or their mean with weights. Of no effect with
-        ``joint=True``.
+    multioutput : {"raw_values", "uniform_average"} or array-like, default="uniform_average"
+        One number for each output, their mean, or their mean with weights of shape (n_outputs,).
+        Of no effect with ``joint=True``.
 
     Returns
     -------

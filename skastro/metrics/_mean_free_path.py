@@ -1,12 +1,14 @@
 """Sizes of ionized bubbles, by the lengths of rays in them."""
 
 from numbers import Integral, Real
+from typing import Literal
 
 import numpy as np
 from sklearn.utils import Bunch
 
 from ..utils import map_layout
 from ..utils._seeds import seed_entropy
+from ..utils._typing import ArrayLike, MapsLike, RandomState
 from ._field_rays import ray_lengths
 from ._field_sums import as_field, check_threshold, read_samples
 
@@ -15,17 +17,17 @@ _SHORTEST = 0.1  # lower edge of the bins, in cells
 
 
 def mean_free_path(
-    fields,
+    fields: MapsLike,
     *,
-    threshold=0.5,
-    n_rays=100_000,
-    cell_size=1.0,
-    bins=None,
-    max_length=None,
-    periodic=True,
-    dim=None,
-    random_state=None,
-):
+    threshold: float = 0.5,
+    n_rays: int = 100_000,
+    cell_size: float = 1.0,
+    bins: ArrayLike | None = None,
+    max_length: float | None = None,
+    periodic: bool = True,
+    dim: Literal[1, 2, 3] | None = None,
+    random_state: RandomState = None,
+) -> Bunch:
     r"""Distribution of the sizes of ionized bubbles, by the mean free path method.
 
     From points drawn at random in ionized cells, rays go in random directions to the first cell

@@ -3,10 +3,11 @@
 import numpy as np
 from scipy.special import ndtr
 
+from ..utils._typing import ArrayLike
 from ._checks import check_targets
 
 
-def pit_values(y_true, y_pred, y_std):
+def pit_values(y_true: ArrayLike, y_pred: ArrayLike, y_std: ArrayLike) -> np.ndarray:
     r"""Probability integral transform of truths under Gaussian predictions.
 
     :math:`u = \Phi((\theta_{true} - \theta_{pred}) / \sigma)`, the predicted probability of a

@@ -1,9 +1,21 @@
 """Squared errors in units of the errors that were predicted."""
 
+from typing import Literal
+
+import numpy as np
+
+from ..utils._typing import ArrayLike
 from ._checks import average, check_targets
 
 
-def reduced_chi2(y_true, y_pred, y_std, *, sample_weight=None, multioutput="uniform_average"):
+def reduced_chi2(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    y_std: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    multioutput: Literal["raw_values", "uniform_average"] | ArrayLike = "uniform_average",
+) -> float | np.ndarray:
     r"""Mean squared error in units of the predicted standard deviation.
 
     :math:`\chi^2 = \langle (\theta_{true} - \theta_{pred})^2 / \sigma^2 \rangle`: 1 where the
@@ -19,9 +31,8 @@ def reduced_chi2(y_true, y_pred, y_std, *, sample_weight=None, multioutput="unif
         Predicted standard deviations, greater than zero.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the samples.
-    multioutput : {"raw_values", "uniform_average"} or array-like of shape (n_outputs,), \
-            default="uniform_average"
-        One number for each output, their mean, or their mean with weights.
+    multioutput : {"raw_values", "uniform_average"} or array-like, default="uniform_average"
+        One number for each output, their mean, or their mean with weights of shape (n_outputs,).
 
     Returns
     -------

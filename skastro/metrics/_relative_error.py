@@ -1,9 +1,20 @@
 """Error in units of the truth."""
 
+from typing import Literal
+
+import numpy as np
+
+from ..utils._typing import ArrayLike
 from ._checks import average, check_targets
 
 
-def relative_error(y_true, y_pred, *, sample_weight=None, multioutput="uniform_average"):
+def relative_error(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    multioutput: Literal["raw_values", "uniform_average"] | ArrayLike = "uniform_average",
+) -> float | np.ndarray:
     r"""Mean relative error, the accuracy that papers quote in percent.
 
     :math:`\epsilon = \langle |\theta_{pred} - \theta_{true}| / |\theta_{true}| \rangle`.
@@ -18,9 +29,8 @@ def relative_error(y_true, y_pred, *, sample_weight=None, multioutput="uniform_a
         Predictions.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the samples.
-    multioutput : {"raw_values", "uniform_average"} or array-like of shape (n_outputs,), \
-            default="uniform_average"
-        One number for each output, their mean, or their mean with weights.
+    multioutput : {"raw_values", "uniform_average"} or array-like, default="uniform_average"
+        One number for each output, their mean, or their mean with weights of shape (n_outputs,).
 
     Returns
     -------

@@ -1,17 +1,33 @@
 """A table of how well each parameter is recovered."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn.metrics import r2_score, root_mean_squared_error
 
 from ..utils import import_pandas
+from ..utils._typing import ArrayLike
 from ._aggregate import aggregate_by_group
 from ._checks import check_targets
 from ._coverage import coverage
 from ._reduced_chi2 import reduced_chi2
 from ._relative_error import relative_error
 
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
-def recovery_report(y_true, y_pred, y_std=None, *, groups=None, target_names=None):
+
+def recovery_report(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    y_std: ArrayLike | None = None,
+    *,
+    groups: ArrayLike | None = None,
+    target_names: Sequence[str] | None = None,
+) -> DataFrame:
     """Tabulate how well each parameter is recovered, beside predicting the mean.
 
     Parameters

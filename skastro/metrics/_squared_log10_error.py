@@ -1,13 +1,21 @@
 """Squared error in decades."""
 
+from typing import Literal
+
 import numpy as np
 
+from ..utils._typing import ArrayLike
 from ._checks import average, check_floor, check_targets
 
 
 def mean_squared_log10_error(
-    y_true, y_pred, *, floor=1.0, sample_weight=None, multioutput="uniform_average"
-):
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    floor: float = 1.0,
+    sample_weight: ArrayLike | None = None,
+    multioutput: Literal["raw_values", "uniform_average"] | ArrayLike = "uniform_average",
+) -> float | np.ndarray:
     r"""Mean squared error of decimal logarithms, for values that span many decades.
 
     :math:`\langle (\log_{10} \max(y_{pred}, f) - \log_{10} \max(y_{true}, f))^2 \rangle`, in
@@ -26,9 +34,8 @@ def mean_squared_log10_error(
         The floor f, greater than zero, in the units of `y_true`.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the samples.
-    multioutput : {"raw_values", "uniform_average"} or array-like of shape (n_outputs,), \
-            default="uniform_average"
-        One number for each output, their mean, or their mean with weights.
+    multioutput : {"raw_values", "uniform_average"} or array-like, default="uniform_average"
+        One number for each output, their mean, or their mean with weights of shape (n_outputs,).
 
     Returns
     -------

@@ -1,13 +1,17 @@
 """Leaks in a data set and its split."""
 
+from collections.abc import Sequence
 from numbers import Integral
 from reprlib import repr as repr_of
+from typing import Literal
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils import indexable
 
 from ..maps import LazyMaps
 from ..utils import as_numpy, check_groups
+from ..utils._typing import ArrayLike, MapsLike, RandomState
 from ._audit_fitted import fitted_findings
 from ._audit_likeness import likeness_findings
 from ._audit_report import AuditReport
@@ -16,22 +20,23 @@ from ._audit_splits import audited_splits, components, groups_on_both_sides
 from ._audit_survey import survey
 from ._audit_targets import target_findings
 from ._protocol import seed_of
+from ._types import CrossValidator, Scoring
 
 
 def audit(
-    X,
-    y=None,
+    X: MapsLike,
+    y: ArrayLike | None = None,
     *,
-    groups=None,
-    cv=None,
-    train=None,
-    pipeline=None,
-    estimator=None,
-    scoring=None,
-    dim=None,
-    max_maps=20_000,
-    random_state=0,
-):
+    groups: ArrayLike | None = None,
+    cv: CrossValidator | None = None,
+    train: ArrayLike | None = None,
+    pipeline: BaseEstimator | Sequence[BaseEstimator] | None = None,
+    estimator: BaseEstimator | None = None,
+    scoring: Scoring | None = None,
+    dim: Literal[1, 2, 3] | None = None,
+    max_maps: int = 20_000,
+    random_state: RandomState = 0,
+) -> AuditReport:
     r"""Find leaks in a data set and its split.
 
     Looked for are groups on both sides of a split; maps that are copies of others, also turned,

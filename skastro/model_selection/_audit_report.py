@@ -1,10 +1,21 @@
 """What an audit found."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from ..utils import import_pandas
+from ..utils._typing import ArrayLike, MapsLike, RandomState
+from ._types import Scoring
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from ._audit_cost import LeakCost
+
 
 SEVERITIES = ("leak", "warning", "note")
 
@@ -32,11 +43,11 @@ class Finding(NamedTuple):
     """
 
     kind: str
-    severity: str
+    severity: Literal["leak", "warning", "note"]
     message: str
-    samples: tuple
+    samples: tuple[int, ...]
     remedy: str
-    details: dict
+    details: dict[str, Any]
 
     def __str__(self):
         return f"{self.severity.upper()} {self.kind}: {self.message} Remedy: {self.remedy}"
@@ -71,14 +82,20 @@ class AuditReport:
     audit : Makes one.
     """
 
-    def __init__(self, findings, splits, groups, merged_groups):
+    def __init__(
+        self,
+        findings: list[Finding],
+        splits: list[tuple[np.ndarray, np.ndarray]],
+        groups: np.ndarray | None,
+        merged_groups: np.ndarray,
+    ) -> None:
         self.findings = sorted(findings, key=lambda f: SEVERITIES.index(f.severity))
         self.splits = splits
         self.groups = groups
         self.merged_groups_ = merged_groups
 
     @property
-    def passed(self):
+    def passed(self) -> bool:
         """Whether there are no findings but notes."""
         return all(finding.severity == "note" for finding in self.findings)
 
@@ -101,7 +118,7 @@ class AuditReport:
             lines.append(str(self.cost_))
         return "\n".join(lines)
 
-    def table(self):
+    def table(self) -> DataFrame:
         """Findings as a table.
 
         Returns
@@ -120,7 +137,16 @@ class AuditReport:
         rows = [(f.kind, f.severity, len(f.samples), f.message, f.remedy) for f in self.findings]
         return pd.DataFrame(rows, columns=columns)
 
-    def cost(self, estimator, X, y, *, scoring=None, dummy=None, random_state=0):
+    def cost(
+        self,
+        estimator: BaseEstimator,
+        X: MapsLike,
+        y: ArrayLike,
+        *,
+        scoring: Scoring | None = None,
+        dummy: BaseEstimator | None = None,
+        random_state: RandomState = 0,
+    ) -> LeakCost:
         """Score an estimator with and without the leaks.
 
         Parameters

@@ -1,6 +1,9 @@
 """What every comparison has beside its candidates: a mean, and summary statistics."""
 
+from typing import Literal
+
 import numpy as np
+from astropy.units import Quantity
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.linear_model import LogisticRegression, RidgeCV
@@ -13,6 +16,7 @@ from ..metrics._field_sums import chunk_slices
 from ..preprocessing import SignedLog, SmoothedCopies
 from ..statistics import Moments, PowerSpectrum
 from ..utils import map_layout
+from ..utils._typing import ArrayLike, MapsLike
 from ._ridge_by_group import RidgeByGroup
 
 _ALPHAS = np.logspace(-4, 5, 19)
@@ -22,7 +26,14 @@ _SCALES = (1.0, 2.0, 4.0, 8.0)
 _DIMS = {2: 1, 3: 2, 4: 2, 5: 3}  # spatial axes by the number of axes, where nobody says so
 
 
-def summary_baseline(X, y, *, classifier=None, box_size=None, dim=None):
+def summary_baseline(
+    X: MapsLike,
+    y: MapsLike,
+    *,
+    classifier: bool | None = None,
+    box_size: ArrayLike | Quantity | None = None,
+    dim: Literal[1, 2, 3] | None = None,
+) -> BaseEstimator:
     """What a network has to beat: a linear model of summary statistics.
 
     It follows from what `X` and `y` are:
@@ -93,14 +104,14 @@ def summary_baseline(X, y, *, classifier=None, box_size=None, dim=None):
     """
     shape, y_shape = np.shape(X), np.shape(y)
     if classifier is None:
-        classifier = getattr(y, "dtype", np.asarray(y[:1]).dtype).kind in "iubUSO"
+        classifier = (y if hasattr(y, "dtype") else np.asarray(y)).dtype.kind in "iubUSO"
     if len(y_shape) > 2:
-        dim, _ = _field_axes(shape, y_shape, dim)
-        largest = min(shape[-dim:]) / 2
+        field_dim, _ = _field_axes(shape, y_shape, dim)
+        largest = min(shape[-field_dim:]) / 2
         scales = [scale for scale in _SCALES if scale <= max(1.0, largest)]
-        copies = SmoothedCopies(scales, boundary="reflect", dim=dim)
+        copies = SmoothedCopies(scales, boundary="reflect", dim=field_dim)
         cells = make_pipeline(StandardScaler(), RidgeCV(_ALPHAS, alpha_per_target=True))
-        return make_pipeline(copies, VoxelRegressor(cells, dim=dim, random_state=0))
+        return make_pipeline(copies, VoxelRegressor(cells, dim=field_dim, random_state=0))
     model = LogisticRegression(max_iter=1000)
     if not classifier:
         model = RidgeByGroup(_ALPHAS)

@@ -4,7 +4,7 @@ import warnings
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import clone, is_classifier
+from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.metrics import make_scorer
 from sklearn.utils.parallel import Parallel, delayed
 
@@ -12,6 +12,7 @@ from ..datasets._checks import message
 from ..exceptions import CheckpointWarning
 from ..metrics import field_r2_score
 from ..utils import fingerprint, progress_bar
+from ..utils._typing import ArrayLike, MapsLike, PathLike, RandomState
 from ._candidates import DUMMY, SUMMARY, baselines, named_candidates
 from ._comparison import Comparison
 from ._comparison_files import FoldFile, open_folder
@@ -25,27 +26,28 @@ from ._protocol import (
     tell_failures,
 )
 from ._replay import CellScorer
+from ._types import Candidates, CrossValidator, ErrorScore, Scoring
 
 
 def compare(
-    estimators,
-    X,
-    y,
+    estimators: Candidates,
+    X: MapsLike,
+    y: MapsLike,
     *,
-    groups=None,
-    cv=None,
-    scoring=None,
-    dummy=True,
-    summary=True,
-    n_bootstrap=1000,
-    confidence_level=0.95,
-    n_jobs=None,
-    random_state=0,
-    checkpoint=None,
-    return_estimator=False,
-    error_score=np.nan,
-    verbose=0,
-):
+    groups: ArrayLike | None = None,
+    cv: CrossValidator | None = None,
+    scoring: Scoring | None = None,
+    dummy: bool | BaseEstimator = True,
+    summary: bool | BaseEstimator = True,
+    n_bootstrap: int = 1000,
+    confidence_level: float = 0.95,
+    n_jobs: int | None = None,
+    random_state: RandomState = 0,
+    checkpoint: PathLike | None = None,
+    return_estimator: bool = False,
+    error_score: ErrorScore = np.nan,
+    verbose: int = 0,
+) -> Comparison:
     """Score candidates on the same folds, beside a mean and a model of summary statistics.
 
     A network is worth its training if it beats what looks at no map, and then a linear model of
@@ -131,7 +133,7 @@ def compare(
     Notes
     -----
     The pooled score, of the test samples of all folds together, is what candidates are compared
-    by; `Comparison.scores` has those of the folds, as ``cross_validate`` has them.
+    by; ``Comparison.scores`` has those of the folds, as ``cross_validate`` has them.
 
     Intervals are percentiles, which are somewhat narrow where groups are few. They tell how much
     scores depend on which groups are tested on, not how much on the seeds of training: repeat the
@@ -226,7 +228,7 @@ def compare(
         n_bootstrap=n_bootstrap,
         confidence_level=confidence_level,
         seed=seed,
-        error_score=error_score,
+        error_score=np.nan if isinstance(error_score, str) else error_score,
         named=not callable(scoring),
     )
 

@@ -1,6 +1,9 @@
 """Scores of several candidates on the same folds, and what can be said of them."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -8,6 +11,12 @@ from ..utils import import_pandas
 from ._comparison_losses import n_effective
 from ._comparison_scores import PooledScores, bootstrap_scores
 from ._comparison_words import verdict
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from ..maps import LazyMaps
+    from ._comparison_fits import FoldOutcome
 
 
 class Difference(NamedTuple):
@@ -93,21 +102,21 @@ class Comparison:
 
     def __init__(
         self,
-        outcomes,
-        y,
-        groups,
-        folds,
-        scorer,
-        scoring,
+        outcomes: Mapping[str, list[FoldOutcome]],
+        y: np.ndarray | LazyMaps,
+        groups: np.ndarray | None,
+        folds: list[tuple[np.ndarray, np.ndarray]],
+        scorer: Callable[..., float],
+        scoring: str,
         *,
-        dummy=None,
-        summary=None,
-        n_bootstrap=1000,
-        confidence_level=0.95,
-        seed=0,
-        error_score=np.nan,
-        named=True,
-    ):
+        dummy: str | None = None,
+        summary: str | None = None,
+        n_bootstrap: int = 1000,
+        confidence_level: float = 0.95,
+        seed: int = 0,
+        error_score: float = np.nan,
+        named: bool = True,
+    ) -> None:
         self.y = y
         self.groups = np.arange(len(y)) if groups is None else groups
         self.folds = folds
@@ -161,16 +170,16 @@ class Comparison:
         return "\n".join([*lines, self.verdict()])
 
     @property
-    def names(self):
+    def names(self) -> list[str]:
         """Names of all candidates, the baselines last."""
         return list(self.scores)
 
     @property
-    def bootstrap_scores(self):
+    def bootstrap_scores(self) -> dict[str, np.ndarray]:
         """Pooled scores of the resamples, a dict of name to an ndarray of shape (n_bootstrap,)."""
         return self._resampled()[1]
 
-    def score(self, name):
+    def score(self, name: str) -> float:
         """Pooled score, that of the test samples of all folds together.
 
         Parameters
@@ -186,7 +195,7 @@ class Comparison:
         """
         return self._resampled()[0][self._known(name)]
 
-    def interval(self, name):
+    def interval(self, name: str) -> tuple[float, float]:
         """Bootstrap interval of the pooled score.
 
         Parameters
@@ -201,7 +210,7 @@ class Comparison:
         """
         return self._interval(self.bootstrap_scores[self._known(name)])
 
-    def out_of_fold(self, name):
+    def out_of_fold(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Predictions of all folds, in the order of the samples.
 
         Parameters
@@ -221,14 +230,14 @@ class Comparison:
         ValueError
             If a fold failed.
         """
-        found = self.predictions[self._known(name)]
-        if any(of_fold is None for of_fold in found):
+        found = [of_fold for of_fold in self.predictions[self._known(name)] if of_fold is not None]
+        if len(found) < len(self.folds):
             raise ValueError(f"Comparison.out_of_fold: a fold of {name!r} failed.")
         rows = self._tested()
         order = np.argsort(rows, kind="stable")
         return rows[order], np.concatenate(found)[order]
 
-    def difference(self, name, reference):
+    def difference(self, name: str, reference: str) -> Difference:
         """Paired difference of the scores of two candidates.
 
         Parameters
@@ -246,9 +255,10 @@ class Comparison:
         resampled = self.bootstrap_scores[name] - self.bootstrap_scores[reference]
         known = resampled[np.isfinite(resampled)]
         share = float((known > 0).mean()) if known.size else np.nan
-        return Difference(value, *self._interval(resampled), share)
+        low, high = self._interval(resampled)
+        return Difference(value, low, high, share)
 
-    def table(self, *, tidy=False, best_first=False):
+    def table(self, *, tidy: bool = False, best_first: bool = False) -> DataFrame:
         """Scores as a table.
 
         Parameters
@@ -304,7 +314,7 @@ class Comparison:
             index=pd.Index(names, name="candidate"),
         )
 
-    def differences(self, reference):
+    def differences(self, reference: str) -> DataFrame:
         """Paired differences of all candidates to one of them.
 
         Parameters
@@ -332,7 +342,7 @@ class Comparison:
         columns = ["difference", "low", "high", "share_better"]
         return pd.DataFrame(rows, pd.Index(names, name="candidate")).set_axis(columns, axis=1)
 
-    def verdict(self):
+    def verdict(self) -> str:
         """What the scores say, in words.
 
         A candidate is called better than another one where the bootstrap interval of their

@@ -1,12 +1,14 @@
 """Train on one suite of simulations, test on another."""
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
 from sklearn.model_selection import GroupKFold
+from sklearn.utils import Bunch
 from sklearn.utils.parallel import Parallel, delayed
 
 from ..exceptions import LeakageWarning
@@ -20,23 +22,24 @@ from ._protocol import (
     splits_by_group,
     tell_failures,
 )
+from ._types import CrossValidator, ErrorScore, Scoring
 
 _OWNER = "cross_suite"
 
 
 def cross_suite(
-    estimator,
-    suites,
+    estimator: BaseEstimator,
+    suites: Mapping[str, tuple | Bunch],
     *,
-    cv=None,
-    shared_groups=False,
-    scoring=None,
-    dummy=None,
-    n_jobs=None,
-    return_estimator=False,
-    error_score=np.nan,
-    verbose=0,
-):
+    cv: CrossValidator | None = None,
+    shared_groups: bool = False,
+    scoring: Scoring | None = None,
+    dummy: BaseEstimator | None = None,
+    n_jobs: int | None = None,
+    return_estimator: bool = False,
+    error_score: ErrorScore = np.nan,
+    verbose: int = 0,
+) -> CrossSuite:
     """Train on each suite of simulations, and test each model on all suites.
 
     Suites that differ in their model of galaxies, such as IllustrisTNG and SIMBA in CAMELS, show
@@ -121,13 +124,13 @@ def cross_suite(
            [ 0.7,  1. ]])
     """
     check_error_score(_OWNER, error_score)
-    suites = check_suites(suites)
+    checked = check_suites(suites)
     scorer, scoring_name = check_scorer(_OWNER, estimator, scoring)
-    names = _target_names(suites)
-    warn_of_differences(suites, names, is_classifier(estimator))
-    folds = _folds(estimator, suites, cv, shared_groups)
-    per_target = is_regressor(estimator) and suites[0].y.ndim <= 2
-    n_suites, n_folds = len(suites), len(folds[0])
+    names = _target_names(checked)
+    warn_of_differences(checked, names, is_classifier(estimator))
+    folds = _folds(estimator, checked, cv, shared_groups)
+    per_target = is_regressor(estimator) and checked[0].y.ndim <= 2
+    n_suites, n_folds = len(checked), len(folds[0])
 
     def run(estimator, suites, n_jobs):
         return Parallel(n_jobs=n_jobs, verbose=verbose)(
@@ -138,11 +141,11 @@ def cross_suite(
             for fold in range(n_folds)
         )
 
-    scores, target_scores, failures, fitted = zip(*run(estimator, suites, n_jobs), strict=True)
+    scores, target_scores, failures, fitted = zip(*run(estimator, checked, n_jobs), strict=True)
     tell_failures(_OWNER, fitted, failures, error_score)
-    blank = suites
+    blank = checked
     if dummy is None:  # which reads no map, however many there are
-        blank = [replace(suite, X=np.zeros((len(suite.y), 1))) for suite in suites]
+        blank = [replace(suite, X=np.zeros((len(suite.y), 1))) for suite in checked]
     of_dummy, targets_of_dummy, failures, _ = zip(
         *run(default_dummy(estimator, dummy), blank, None), strict=True
     )
@@ -165,7 +168,7 @@ def cross_suite(
     return CrossSuite(
         arranged(scores),
         arranged(of_dummy),
-        [suite.name for suite in suites],
+        [suite.name for suite in checked],
         scoring_name,
         names if per_target else None,
         of_targets(target_scores),

@@ -1,9 +1,17 @@
 """Scores of models that were trained on one suite of simulations and tested on another."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from ..utils import import_pandas
 from ._score_matrix import ScoreMatrix, mean_and_std
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 class CrossSuite(ScoreMatrix):
@@ -32,6 +40,11 @@ class CrossSuite(ScoreMatrix):
     estimators : list of list of estimator, default=None
         The fitted estimators, by suite of training and fold, if they were asked for.
 
+    Attributes
+    ----------
+    train_names, test_names : list of str
+        Names of the suites, as rows and as columns.
+
     See Also
     --------
     cross_suite : Makes one.
@@ -39,18 +52,19 @@ class CrossSuite(ScoreMatrix):
 
     def __init__(
         self,
-        scores,
-        dummy_scores,
-        names,
-        scoring="score",
-        target_names=None,
-        target_scores=None,
-        dummy_target_scores=None,
-        estimators=None,
-    ):
+        scores: np.ndarray,
+        dummy_scores: np.ndarray,
+        names: list[str],
+        scoring: str = "score",
+        target_names: list[str] | None = None,
+        target_scores: np.ndarray | None = None,
+        dummy_target_scores: np.ndarray | None = None,
+        estimators: list[list[BaseEstimator]] | None = None,
+    ) -> None:
         self.scores = scores
         self.dummy_scores = dummy_scores
         self.names = names
+        self.train_names = self.test_names = names
         self.scoring = scoring
         self.target_names = target_names
         self.target_scores = target_scores
@@ -65,17 +79,7 @@ class CrossSuite(ScoreMatrix):
         return self.verdict()
 
     @property
-    def train_names(self):
-        """Names of the suites, as rows."""
-        return self.names
-
-    @property
-    def test_names(self):
-        """Names of the suites, as columns."""
-        return self.names
-
-    @property
-    def loss(self):
+    def loss(self) -> np.ndarray:
         """Score of the suite's own model less that of another's, of shape as `scores`."""
         own = np.einsum("iik->ik", self.scores)
         return own[np.newaxis] - self.scores
@@ -85,7 +89,7 @@ class CrossSuite(ScoreMatrix):
             f"{name}, dummy": row for name, row in zip(self.names, self.dummy_scores, strict=True)
         }
 
-    def target_table(self, *, digits=2):
+    def target_table(self, *, digits: int = 2) -> DataFrame:
         """R2 of each target as a table.
 
         Parameters
@@ -107,7 +111,7 @@ class CrossSuite(ScoreMatrix):
             If there are no such scores.
         """
         pd = import_pandas("CrossSuite.target_table")
-        if self.target_scores is None:
+        if self.target_scores is None or self.dummy_target_scores is None:
             raise ValueError(
                 "CrossSuite.target_table needs r2 of each target, which cross_suite computes of "
                 "regressors with one or several numbers as a target. Take CrossSuite.table."
@@ -125,7 +129,7 @@ class CrossSuite(ScoreMatrix):
         index = pd.MultiIndex.from_tuples(rows, names=["trained", "tested", "predictor"])
         return pd.DataFrame(list(rows.values()), index, self.target_names)
 
-    def verdict(self):
+    def verdict(self) -> str:
         """Say what holds across suites.
 
         Returns

@@ -1,5 +1,12 @@
 """A client of dask whose inputs outlive the worker that holds them."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dask.distributed import Client
+
 
 class DurableClient:
     """A client of dask for joblib, whose data a killed worker does not take with it.
@@ -30,7 +37,7 @@ class DurableClient:
     ...         search.fit(maps, y, groups=groups)
     """
 
-    def __init__(self, client):
+    def __init__(self, client: Client) -> None:
         self._client = client
 
     def __getattr__(self, name):
@@ -38,7 +45,7 @@ class DurableClient:
             raise AttributeError(name)
         return getattr(self._client, name)
 
-    def scatter(self, data, *, asynchronous=False, **options):
+    def scatter(self, data: Any, *, asynchronous: bool = False, **options: Any) -> Any:
         """Make tasks of data, whose results dask makes again where they are lost.
 
         Parameters

@@ -1,14 +1,19 @@
 """Which share of the information in maps an estimator extracts."""
 
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 
 import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import Bunch
 
 from ..datasets._checks import message
 from ..simulation import make_gaussian_fields
 from ..utils._modes import floats
 from ..utils._seeds import seed_entropy
+from ..utils._typing import ArrayLike, RandomState
 from ._information_scores import (
+    InformationFraction,
     information_from_differences,
     information_from_score,
     score_information,
@@ -18,16 +23,16 @@ _OWNER = "information_fraction"
 
 
 def information_fraction(
-    estimator,
+    estimator: BaseEstimator,
     *,
-    make_fields=make_gaussian_fields,
-    shape=None,
-    fiducial=None,
-    parameters=None,
-    step=None,
-    n_samples=2000,
-    random_state=0,
-):
+    make_fields: Callable[..., Bunch] = make_gaussian_fields,
+    shape: tuple[int, ...] | None = None,
+    fiducial: ArrayLike | None = None,
+    parameters: Sequence[str] | None = None,
+    step: float | None = None,
+    n_samples: int = 2000,
+    random_state: RandomState = 0,
+) -> InformationFraction:
     r"""Measure which share of the Fisher information of maps an estimator extracts.
 
     The predictions t of a fitted estimator are taken as summaries of maps whose Fisher
@@ -79,7 +84,7 @@ def information_fraction(
     -------
     InformationFraction
         `fraction` and `fraction_std` of each parameter, `total` and `total_std`, the matrices
-        `fisher` and `estimated_fisher`, and `table()`.
+        `fisher` and `estimated_fisher`, and ``table()``.
 
     Raises
     ------

@@ -1,10 +1,16 @@
 """Fisher information of a summary, from simulations, and its share of what there is."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ..utils import import_pandas
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
 
 _N_BLOCKS = 50
 # Correlated directions whose variance is below this share are rounding errors.
@@ -43,17 +49,17 @@ class InformationFraction(NamedTuple):
     fisher: np.ndarray
     estimated_fisher: np.ndarray
     fiducial: np.ndarray
-    parameter_names: list
+    parameter_names: list[str]
 
-    def table(self):
+    def table(self) -> DataFrame:
         """Tabulate the fractions.
 
         Returns
         -------
         pandas.DataFrame
             A row for each parameter and one named "total", with the columns `fraction` and
-            `fraction_std`, and the standard errors `error` of the best estimate from the
-            predictions and `least_error` of the best from a map, root mean squares over the
+            `fraction_std`, and the standard errors ``error`` of the best estimate from the
+            predictions and ``least_error`` of the best from a map, root mean squares over the
             fiducial points. A parameter about which predictions tell nothing has the
             error infinity; "total" has none.
 

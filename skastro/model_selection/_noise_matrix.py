@@ -1,9 +1,11 @@
 """Scores of models that were trained with one noise and tested with another."""
 
 import numpy as np
-from sklearn.base import clone
+from astropy.units import UnitBase
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils.parallel import Parallel, delayed
 
+from ..utils._typing import ArrayLike, MapsLike, RandomState
 from ._noise_fits import fit_and_score
 from ._noise_levels import adds_noise, noise_levels
 from ._noise_scores import NoiseMatrix
@@ -17,28 +19,29 @@ from ._protocol import (
     splits_by_group,
     tell_failures,
 )
+from ._types import CrossValidator, ErrorScore, NoiseLevels, Scoring
 
 _TRAINING, _TESTING = 0, 1  # what the seeds of both sides are told apart by
 
 
 def noise_matrix(
-    estimator,
-    X,
-    y,
+    estimator: BaseEstimator,
+    X: MapsLike,
+    y: ArrayLike,
     *,
-    train_noise,
-    test_noise=None,
-    unit=None,
-    cv=None,
-    groups=None,
-    scoring=None,
-    dummy=None,
-    n_jobs=None,
-    random_state=0,
-    return_estimator=False,
-    error_score=np.nan,
-    verbose=0,
-):
+    train_noise: NoiseLevels,
+    test_noise: NoiseLevels | None = None,
+    unit: str | UnitBase | None = None,
+    cv: CrossValidator | None = None,
+    groups: ArrayLike | None = None,
+    scoring: Scoring | None = None,
+    dummy: BaseEstimator | None = None,
+    n_jobs: int | None = None,
+    random_state: RandomState = 0,
+    return_estimator: bool = False,
+    error_score: ErrorScore = np.nan,
+    verbose: int = 0,
+) -> NoiseMatrix:
     """Train at each level of noise, and test each model at each level.
 
     A model is fitted once for each training level and fold, and tested at all levels. In
@@ -170,10 +173,10 @@ def noise_matrix(
         for level in trained
         for split in splits
     )
-    scores, failures, fitted = zip(*answers, strict=True)
+    found, failures, fitted = zip(*answers, strict=True)
     tell_failures("noise_matrix", fitted, failures, error_score)
     n_folds = len(splits)
-    scores = np.array(scores, dtype=np.float64).reshape(len(trained), n_folds, len(tested))
+    scores = np.array(found, dtype=np.float64).reshape(len(trained), n_folds, len(tested))
     return NoiseMatrix(
         np.ascontiguousarray(scores.swapaxes(1, 2)),
         dummy_scores(default_dummy(estimator, dummy), X, y, splits, scorer),

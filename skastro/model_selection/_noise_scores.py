@@ -1,5 +1,8 @@
 """Scores for levels of noise in training and in testing."""
 
+import numpy as np
+from sklearn.base import BaseEstimator
+
 from ._score_matrix import ScoreMatrix
 
 
@@ -28,14 +31,14 @@ class NoiseMatrix(ScoreMatrix):
 
     def __init__(
         self,
-        scores,
-        dummy_scores,
-        train_names,
-        test_names,
-        scoring="score",
-        unit=None,
-        estimators=None,
-    ):
+        scores: np.ndarray,
+        dummy_scores: np.ndarray,
+        train_names: list[str],
+        test_names: list[str],
+        scoring: str = "score",
+        unit: str | None = None,
+        estimators: list[list[BaseEstimator]] | None = None,
+    ) -> None:
         self.scores = scores
         self.dummy_scores = dummy_scores
         self.train_names = train_names

@@ -1,6 +1,7 @@
 """A split that puts maps of each simulation on both sides, as some published studies do."""
 
 import warnings
+from collections.abc import Iterator
 from numbers import Integral
 
 import numpy as np
@@ -10,6 +11,7 @@ from sklearn.utils.validation import check_consistent_length
 
 from ..exceptions import LeakageWarning
 from ..utils import check_groups
+from ..utils._typing import ArrayLike, MapsLike, RandomState
 
 _LEAST = {"n_train": 1, "n_validation": 0, "n_test": 1, "n_splits": 1}
 
@@ -73,14 +75,14 @@ class PerGroupSplit(BaseCrossValidator):
 
     def __init__(
         self,
-        n_train=9,
-        n_validation=3,
-        n_test=3,
+        n_train: int = 9,
+        n_validation: int = 3,
+        n_test: int = 3,
         *,
-        n_splits=1,
-        shuffle=False,
-        random_state=None,
-    ):
+        n_splits: int = 1,
+        shuffle: bool = False,
+        random_state: RandomState = None,
+    ) -> None:
         self.n_train = n_train
         self.n_validation = n_validation
         self.n_test = n_test
@@ -111,7 +113,9 @@ class PerGroupSplit(BaseCrossValidator):
                 f"numbers. Set shuffle=True, or leave random_state out."
             )
 
-    def split(self, X, y=None, groups=None):
+    def split(
+        self, X: MapsLike, y: ArrayLike | None = None, groups: ArrayLike | None = None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Choose samples of each group to train and to test on.
 
         Parameters
@@ -140,7 +144,9 @@ class PerGroupSplit(BaseCrossValidator):
         """
         return iter([(train, test) for train, _, test in self._parts(X, y, groups)])
 
-    def split_with_validation(self, X, y=None, groups=None):
+    def split_with_validation(
+        self, X: MapsLike, y: ArrayLike | None = None, groups: ArrayLike | None = None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Choose samples of each group to train, to validate and to test on.
 
         Parameters
@@ -170,7 +176,7 @@ class PerGroupSplit(BaseCrossValidator):
         """
         return iter(self._parts(X, y, groups))
 
-    def get_n_splits(self, X=None, y=None, groups=None):
+    def get_n_splits(self, X: object = None, y: object = None, groups: object = None) -> int:
         """Number of splits.
 
         Parameters

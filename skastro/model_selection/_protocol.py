@@ -18,9 +18,12 @@ from sklearn.utils import check_random_state
 from ..exceptions import LeakageWarning
 from ..maps import LazyMaps
 from ..utils import as_numpy, check_groups, final_fit_params
+from ..utils._typing import ArrayLike, MapsLike
 
 
-def check_maps_and_targets(owner, X, y, groups):
+def check_maps_and_targets(
+    owner: str, X: MapsLike, y: MapsLike | None, groups: ArrayLike | None
+) -> tuple[np.ndarray | LazyMaps, np.ndarray | LazyMaps, np.ndarray | None]:
     """Bring maps, targets and groups to arrays of one length.
 
     Parameters

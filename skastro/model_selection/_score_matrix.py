@@ -1,8 +1,15 @@
 """Scores for each pair of what was trained on and what was tested on."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..utils import import_pandas
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 class ScoreMatrix:
@@ -12,21 +19,26 @@ class ScoreMatrix:
     `test_names` and `scoring`, and say what the rows of dummies are.
     """
 
+    scores: np.ndarray
+    train_names: list[str]
+    test_names: list[str]
+    scoring: str
+
     def _dummy_rows(self):
         """Names of rows for dummies, with scores that broadcast to (n_test, n_folds)."""
         raise NotImplementedError
 
     @property
-    def mean(self):
+    def mean(self) -> np.ndarray:
         """Mean score over the folds, an ndarray of shape (n_train, n_test)."""
         return self.scores.mean(axis=2)
 
     @property
-    def std(self):
+    def std(self) -> np.ndarray:
         """Standard deviation over the folds, as a search has it, of shape (n_train, n_test)."""
         return self.scores.std(axis=2)
 
-    def table(self, *, tidy=False, digits=3):
+    def table(self, *, tidy: bool = False, digits: int = 3) -> DataFrame:
         """Scores as a table.
 
         Parameters

@@ -1,12 +1,15 @@
 """Scores against the number of simulations that a model is trained on."""
 
+from collections.abc import Sequence
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn import config_context
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils.parallel import Parallel, delayed
 
+from ..utils import check_groups
+from ..utils._typing import ArrayLike, MapsLike, RandomState
 from ._protocol import (
     Attempts,
     check_error_score,
@@ -21,6 +24,7 @@ from ._protocol import (
     tell_failures,
 )
 from ._simulation_curve_scores import SimulationCurve
+from ._types import CrossValidator, ErrorScore, Scoring
 
 _OWNER = "simulation_curve"
 _N_SIZES = 6
@@ -29,24 +33,24 @@ _LEAST_SIZE = 2
 
 
 def simulation_curve(
-    estimator,
-    X,
-    y,
+    estimator: BaseEstimator,
+    X: MapsLike,
+    y: ArrayLike,
     *,
-    groups,
-    sizes=None,
-    cv=None,
-    scoring=None,
-    best_score=None,
-    dummy=None,
-    n_repeats=1,
-    n_bootstrap=1000,
-    confidence_level=0.95,
-    n_jobs=None,
-    random_state=0,
-    error_score=np.nan,
-    verbose=0,
-):
+    groups: ArrayLike,
+    sizes: Sequence[float] | None = None,
+    cv: CrossValidator | None = None,
+    scoring: Scoring | None = None,
+    best_score: float | None = None,
+    dummy: BaseEstimator | None = None,
+    n_repeats: int = 1,
+    n_bootstrap: int = 1000,
+    confidence_level: float = 0.95,
+    n_jobs: int | None = None,
+    random_state: RandomState = 0,
+    error_score: ErrorScore = np.nan,
+    verbose: int = 0,
+) -> SimulationCurve:
     """Score a model against the number of simulations that it is trained on.
 
     What costs is simulations, not maps: a second map of a simulation shows the same matter again.
@@ -139,7 +143,8 @@ def simulation_curve(
             f"{_OWNER} counts simulations and needs 'groups', the simulation of each sample; got "
             f"None. Hand on those of the data set: groups=data.groups."
         )
-    X, y, groups = check_maps_and_targets(_OWNER, X, y, groups)
+    groups = check_groups(groups, _OWNER)
+    X, y, _ = check_maps_and_targets(_OWNER, X, y, groups)
     check_error_score(_OWNER, error_score)
     _check_numbers(n_repeats, n_bootstrap, confidence_level)
     scorer, scoring_name = check_scorer(_OWNER, estimator, scoring)

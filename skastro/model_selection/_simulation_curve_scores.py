@@ -1,12 +1,20 @@
 """Scores against the number of simulations, and what they say of more."""
 
+from __future__ import annotations
+
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..utils import import_pandas
+from ..utils._typing import ArrayLike, RandomState
 from ._score_matrix import mean_and_std
 from ._simulation_curve_law import fit_power_law
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
 
 _FAR = 10.0
 _AT_MOST_ONE = ("accuracy", "balanced_accuracy", "explained_variance", "r2", "roc_auc", "d2", "f1")
@@ -32,7 +40,7 @@ class SimulationCurve:
     scoring : str, default="score"
         Name of the score.
     best_score : float, default=None
-        The best score that there can be. None is 0 for names that begin with "neg_" and 1 for
+        The best score that there can be. None is 0 for names that begin with ``"neg_"`` and 1 for
         scores such as "r2" and "accuracy"; without it there is no law of other scores.
     n_repeats : int, default=1
         Random choices of simulations in each fold.
@@ -46,8 +54,8 @@ class SimulationCurve:
     Attributes
     ----------
     law : PowerLaw or None
-        The fitted law, with `floor`, `amplitude`, `exponent`, and in `problems` why not to trust
-        it. None where there is none.
+        The fitted law, with ``floor``, ``amplitude``, ``exponent``, and in ``problems`` why not to
+        trust it. None where there is none.
     no_law : str
         Why there is no law.
 
@@ -76,17 +84,17 @@ class SimulationCurve:
 
     def __init__(
         self,
-        n_simulations,
-        scores,
-        dummy_scores,
-        scoring="score",
+        n_simulations: ArrayLike,
+        scores: ArrayLike,
+        dummy_scores: ArrayLike,
+        scoring: str = "score",
         *,
-        best_score=None,
-        n_repeats=1,
-        n_bootstrap=1000,
-        confidence_level=0.95,
-        random_state=0,
-    ):
+        best_score: float | None = None,
+        n_repeats: int = 1,
+        n_bootstrap: int = 1000,
+        confidence_level: float = 0.95,
+        random_state: RandomState = 0,
+    ) -> None:
         self.n_simulations = np.asarray(n_simulations)
         self.scores = np.asarray(scores, dtype=np.float64)
         self.dummy_scores = np.asarray(dummy_scores, dtype=np.float64)
@@ -126,16 +134,18 @@ class SimulationCurve:
         return self.verdict()
 
     @property
-    def mean(self):
+    def mean(self) -> np.ndarray:
         """Mean score at each size, an ndarray of shape (n_sizes,)."""
         return self.scores.mean(axis=1)
 
     @property
-    def std(self):
+    def std(self) -> np.ndarray:
         """Standard deviation over folds and repeats, an ndarray of shape (n_sizes,)."""
         return self.scores.std(axis=1)
 
-    def extrapolate(self, n):
+    def extrapolate(
+        self, n: ArrayLike
+    ) -> tuple[float, float, float] | tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Score with a number of simulations, if the law goes on.
 
         Parameters
@@ -169,7 +179,7 @@ class SimulationCurve:
         low, middle, high = self._interval(sizes)
         return (low, middle, high) if sizes.ndim else (float(low), float(middle), float(high))
 
-    def needed(self, score):
+    def needed(self, score: float) -> tuple[float, float, float]:
         """Number of simulations to train on that a score needs, if the law goes on.
 
         Parameters
@@ -194,17 +204,17 @@ class SimulationCurve:
             If the law is not to be trusted, or a number lies beyond ten times the most
             simulations.
         """
-        self._check_law("needed")
+        law = self._check_law("needed")
         if not score < self.best_score:
             raise ValueError(
                 f"The 'score' parameter of SimulationCurve.needed must be less than "
                 f"{self.best_score:g}, the best {self.scoring}. Got {score!r} instead."
             )
-        found = self.law.needed(self.best_score - score)
+        found = law.needed(self.best_score - score)
         self._warn(max((n for n in found if np.isfinite(n)), default=0))
         return found
 
-    def table(self, *, digits=3):
+    def table(self, *, digits: int = 3) -> DataFrame:
         """Scores as a table.
 
         Parameters
@@ -230,7 +240,7 @@ class SimulationCurve:
         index = pd.Index(list(rows), name="simulations")
         return pd.DataFrame({self.scoring: list(rows.values())}, index)
 
-    def verdict(self, score=None):
+    def verdict(self, score: float | None = None) -> str:
         """Say what more simulations would bring.
 
         Parameters
@@ -302,6 +312,7 @@ class SimulationCurve:
             raise ValueError(
                 f"SimulationCurve.{method} needs a fitted law, and there is none: {self.no_law}."
             )
+        return self.law
 
     def _warn(self, n):
         problems = list(self.law.problems)

@@ -2,7 +2,9 @@
 
 import math
 from collections import OrderedDict
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Literal
 
 from torch import nn
 
@@ -10,6 +12,7 @@ from ..exceptions import MapShapeError
 from ..utils._params import DIM, Interval, StrOptions
 from ._base import Net
 from ._layers import POOLINGS, check_wrap, convolution, dense_head
+from ._types import PaddingMode
 
 _KERNEL_SIZES = (5, 3, 3, 3)  # of all layers but the first, whose kernels are a parameter
 _POOLED = (0, 1, 4)
@@ -112,19 +115,19 @@ class AlexNet(Net):
 
     def __init__(
         self,
-        n_filters=(96, 256, 384, 384, 256),
-        hidden_layer_sizes=(4096, 4096),
+        n_filters: Sequence[int] = (96, 256, 384, 384, 256),
+        hidden_layer_sizes: Sequence[int] = (4096, 4096),
         *,
-        n_groups=2,
-        first_kernel_size=11,
-        first_stride=4,
-        first_padding=2,
-        batch_norm=False,
-        local_response_norm=False,
-        dropout=0.5,
-        padding_mode="zeros",
-        dim=None,
-    ):
+        n_groups: int = 2,
+        first_kernel_size: int = 11,
+        first_stride: int = 4,
+        first_padding: int = 2,
+        batch_norm: bool = False,
+        local_response_norm: bool = False,
+        dropout: float = 0.5,
+        padding_mode: PaddingMode = "zeros",
+        dim: Literal[1, 2, 3] | None = None,
+    ) -> None:
         self.n_filters = n_filters
         self.hidden_layer_sizes = hidden_layer_sizes
         self.n_groups = n_groups

@@ -1,7 +1,9 @@
 """Convolutional autoencoder."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from numbers import Integral
+from typing import Literal
 
 from torch import nn
 from torch.nn import functional
@@ -9,6 +11,7 @@ from torch.nn import functional
 from ..utils._params import DIM, Interval, StrOptions
 from ._base import Net
 from ._layers import ACTIVATIONS, CONVOLUTIONS, POOLINGS, check_wrap, convolution
+from ._types import Activation, PaddingMode
 
 _OUTPUT_ACTIVATIONS = {"sigmoid": nn.Sigmoid}
 
@@ -92,17 +95,17 @@ class Autoencoder(Net):
 
     def __init__(
         self,
-        n_filters=(16, 8, 8),
+        n_filters: Sequence[int] = (16, 8, 8),
         *,
-        kernel_size=3,
-        pooling="max",
-        pool_size=2,
-        activation="relu",
-        batch_norm=False,
-        padding_mode="zeros",
-        output_activation=None,
-        dim=None,
-    ):
+        kernel_size: int = 3,
+        pooling: Literal["max", "mean"] = "max",
+        pool_size: int = 2,
+        activation: Activation = "relu",
+        batch_norm: bool = False,
+        padding_mode: PaddingMode = "zeros",
+        output_activation: Literal["sigmoid"] | None = None,
+        dim: Literal[1, 2, 3] | None = None,
+    ) -> None:
         self.n_filters = n_filters
         self.kernel_size = kernel_size
         self.pooling = pooling

@@ -1,11 +1,18 @@
 """The parameter object behind every architecture."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from numbers import Integral
+from typing import TYPE_CHECKING
 
 from sklearn.base import BaseEstimator
 
 from ..exceptions import MapShapeError
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Net(ABC, BaseEstimator):
@@ -22,9 +29,9 @@ class Net(ABC, BaseEstimator):
     DenseNet : Fully connected network.
     """
 
-    dim = None
+    dim: int | None = None
 
-    def build(self, map_shape, n_outputs):
+    def build(self, map_shape: Sequence[int], n_outputs: int) -> nn.Module:
         """Make the torch module.
 
         Parameters

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from functools import partial
 from numbers import Integral, Real
+from typing import Literal
 
 from torch import nn
 
@@ -10,6 +11,7 @@ from ..exceptions import MapShapeError
 from ..utils._params import DIM, Interval, StrOptions
 from ._base import Net
 from ._layers import Dropout, convolution, he_normal_
+from ._types import PaddingMode
 
 _LARGEST_SIDE = 7
 
@@ -72,7 +74,15 @@ class CMDNet(Net):
         "dim": DIM,
     }
 
-    def __init__(self, hidden=5, n_blocks=None, *, dropout=0.0, padding_mode="circular", dim=None):
+    def __init__(
+        self,
+        hidden: int = 5,
+        n_blocks: int | None = None,
+        *,
+        dropout: float = 0.0,
+        padding_mode: PaddingMode = "circular",
+        dim: Literal[1, 2, 3] | None = None,
+    ) -> None:
         self.hidden = hidden
         self.n_blocks = n_blocks
         self.dropout = dropout

@@ -2,7 +2,9 @@
 
 import math
 from collections import OrderedDict
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Literal
 
 from torch import nn
 
@@ -17,6 +19,7 @@ from ._layers import (
     convolution,
     dense_head,
 )
+from ._types import Activation, PaddingMode
 
 
 class ConvNet(Net):
@@ -102,21 +105,21 @@ class ConvNet(Net):
 
     def __init__(
         self,
-        n_layers=4,
-        n_filters=16,
+        n_layers: int = 4,
+        n_filters: int | Sequence[int] = 16,
         *,
-        n_convolutions=1,
-        kernel_size=3,
-        pooling="max",
-        pool_size=2,
-        batch_norm=False,
-        activation="relu",
-        readout="flatten",
-        hidden_layer_sizes=(),
-        dropout=0.0,
-        padding_mode="zeros",
-        dim=None,
-    ):
+        n_convolutions: int = 1,
+        kernel_size: int = 3,
+        pooling: Literal["max", "mean", "stride"] | None = "max",
+        pool_size: int | Sequence[int] = 2,
+        batch_norm: bool = False,
+        activation: Activation = "relu",
+        readout: Literal["flatten", "mean", "max"] = "flatten",
+        hidden_layer_sizes: Sequence[int] = (),
+        dropout: float = 0.0,
+        padding_mode: PaddingMode = "zeros",
+        dim: Literal[1, 2, 3] | None = None,
+    ) -> None:
         self.n_layers = n_layers
         self.n_filters = n_filters
         self.n_convolutions = n_convolutions

@@ -1,13 +1,16 @@
 """Fully connected network."""
 
 import math
+from collections.abc import Sequence
 from numbers import Real
+from typing import Literal
 
 from torch import nn
 
 from ..utils._params import DIM, Interval, StrOptions
 from ._base import Net
 from ._layers import ACTIVATIONS, dense_head
+from ._types import Activation
 
 
 class DenseNet(Net):
@@ -49,13 +52,13 @@ class DenseNet(Net):
 
     def __init__(
         self,
-        hidden_layer_sizes=(350,),
+        hidden_layer_sizes: Sequence[int] = (350,),
         *,
-        activation="relu",
-        batch_norm=False,
-        dropout=0.0,
-        dim=None,
-    ):
+        activation: Activation = "relu",
+        batch_norm: bool = False,
+        dropout: float = 0.0,
+        dim: Literal[1, 2, 3] | None = None,
+    ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.batch_norm = batch_norm

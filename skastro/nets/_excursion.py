@@ -1,9 +1,11 @@
 """Net that averages learned sources over spheres of many radii."""
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache, reduce
 from itertools import pairwise
 from numbers import Integral, Real
+from typing import Literal
 
 import numpy as np
 import torch
@@ -12,6 +14,7 @@ from torch import nn
 from ..utils._params import DIM, Interval, StrOptions
 from ._field import FieldNet, bare_convolution
 from ._layers import ACTIVATIONS, convolution
+from ._types import Activation, PaddingMode
 
 _MOST = 15.0  # of the logarithm of a source
 _LEAST = 1e-6  # of a mean, added to it
@@ -118,17 +121,17 @@ class ExcursionNet(FieldNet):
 
     def __init__(
         self,
-        radii=(1.0, 1.4, 2.0, 2.8, 4.0, 5.7, 8.0),
+        radii: Sequence[float] = (1.0, 1.4, 2.0, 2.8, 4.0, 5.7, 8.0),
         *,
-        n_sources=3,
-        n_features=6,
-        hidden_layer_sizes=(32, 32),
-        n_hidden=16,
-        kernel_size=1,
-        activation="silu",
-        padding_mode="zeros",
-        dim=None,
-    ):
+        n_sources: int = 3,
+        n_features: int = 6,
+        hidden_layer_sizes: Sequence[int] = (32, 32),
+        n_hidden: int = 16,
+        kernel_size: int = 1,
+        activation: Activation = "silu",
+        padding_mode: PaddingMode = "zeros",
+        dim: Literal[1, 2, 3] | None = None,
+    ) -> None:
         self.radii = radii
         self.n_sources = n_sources
         self.n_features = n_features
@@ -140,13 +143,13 @@ class ExcursionNet(FieldNet):
         self.dim = dim
 
     @property
-    def reach(self):
+    def reach(self) -> int:
         """Distance, in cells along an axis, of the farthest input that an output depends on."""
         self._check_radii()
         return _cells_within(self.radii[-1]) + self.kernel_size // 2
 
     @property
-    def stride(self):
+    def stride(self) -> int:
         """Cells by whose multiples a shift of the input shifts the output."""
         return 1
 

@@ -48,7 +48,7 @@ class FieldNet(Net):
 
     @property
     @abstractmethod
-    def reach(self):
+    def reach(self) -> int:
         """Distance, in cells along an axis, of the farthest input that an output depends on.
 
         Inputs farther away along any axis do not matter; in a periodic box distances are
@@ -57,7 +57,7 @@ class FieldNet(Net):
 
     @property
     @abstractmethod
-    def stride(self):
+    def stride(self) -> int:
         """Cells by whose multiples a shift of the input shifts the output."""
 
     def _build(self, map_shape, n_outputs):

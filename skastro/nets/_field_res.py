@@ -1,6 +1,8 @@
 """Residual network from fields to fields."""
 
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Literal
 
 import torch
 from torch import nn
@@ -9,6 +11,7 @@ from ..utils._params import DIM, Interval, StrOptions
 from ._field import Chain, FieldNet, bare_convolution
 from ._film import Block
 from ._layers import ACTIVATIONS, CONVOLUTIONS, Dropout, check_wrap, convolution, he_normal_
+from ._types import Activation, PaddingMode
 
 
 class FieldResNet(FieldNet):
@@ -97,18 +100,18 @@ class FieldResNet(FieldNet):
 
     def __init__(
         self,
-        n_blocks=4,
-        n_filters=32,
+        n_blocks: int = 4,
+        n_filters: int = 32,
         *,
-        kernel_size=3,
-        dilation=1,
-        batch_norm=False,
-        activation="relu",
-        dropout=0.0,
-        padding_mode="zeros",
-        n_conditions=0,
-        dim=None,
-    ):
+        kernel_size: int = 3,
+        dilation: int | Sequence[int] = 1,
+        batch_norm: bool = False,
+        activation: Activation = "relu",
+        dropout: float = 0.0,
+        padding_mode: PaddingMode = "zeros",
+        n_conditions: int = 0,
+        dim: Literal[1, 2, 3] | None = None,
+    ) -> None:
         self.n_blocks = n_blocks
         self.n_filters = n_filters
         self.kernel_size = kernel_size
@@ -121,12 +124,12 @@ class FieldResNet(FieldNet):
         self.dim = dim
 
     @property
-    def reach(self):
+    def reach(self) -> int:
         """Distance, in cells along an axis, of the farthest input that an output depends on."""
         return self.kernel_size // 2 * (1 + 2 * sum(self._dilations()))
 
     @property
-    def stride(self):
+    def stride(self) -> int:
         """Cells by whose multiples a shift of the input shifts the output."""
         return 1
 

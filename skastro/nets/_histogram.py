@@ -2,7 +2,9 @@
 
 import math
 from collections import OrderedDict
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Literal
 
 import torch
 from torch import nn
@@ -10,6 +12,7 @@ from torch import nn
 from ..utils._params import DIM, Interval, StrOptions
 from ._base import Net
 from ._layers import ACTIVATIONS, dense_head
+from ._types import Activation
 
 
 class HistogramNet(Net):
@@ -77,15 +80,15 @@ class HistogramNet(Net):
 
     def __init__(
         self,
-        n_bins=64,
-        value_range=(-4.0, 4.0),
+        n_bins: int = 64,
+        value_range: Sequence[float] = (-4.0, 4.0),
         *,
-        by_channel=False,
-        hidden_layer_sizes=(256, 128),
-        activation="relu",
-        dropout=0.0,
-        dim=None,
-    ):
+        by_channel: bool = False,
+        hidden_layer_sizes: Sequence[int] = (256, 128),
+        activation: Activation = "relu",
+        dropout: float = 0.0,
+        dim: Literal[1, 2, 3] | None = None,
+    ) -> None:
         self.n_bins = n_bins
         self.value_range = value_range
         self.by_channel = by_channel

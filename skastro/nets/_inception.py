@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from numbers import Integral, Real
+from typing import Literal
 
 import torch
 from torch import nn
@@ -16,6 +17,7 @@ from ._layers import (
     mean_readout_net,
     padded_max_pool,
 )
+from ._types import PaddingMode, Stem
 
 # Filters: 1, before 3, 3, before 5, 5, behind the pooling.
 _MODULES = {
@@ -104,15 +106,15 @@ class Inception(Net):
 
     def __init__(
         self,
-        n_modules=9,
-        n_filters=64,
+        n_modules: int = 9,
+        n_filters: int = 64,
         *,
-        stem="imagenet",
-        batch_norm=False,
-        dropout=0.4,
-        padding_mode="zeros",
-        dim=None,
-    ):
+        stem: Stem = "imagenet",
+        batch_norm: bool = False,
+        dropout: float = 0.4,
+        padding_mode: PaddingMode = "zeros",
+        dim: Literal[1, 2, 3] | None = None,
+    ) -> None:
         self.n_modules = n_modules
         self.n_filters = n_filters
         self.stem = stem

@@ -44,13 +44,13 @@ class Dropout(nn.Module):
         What masks are drawn from; None until the first mask of a sequence.
     """
 
-    def __init__(self, p):
+    def __init__(self, p: float) -> None:
         super().__init__()
         self.p = p
         self._seed = 0
         self.generator = None
 
-    def seed(self, seed):
+    def seed(self, seed: int) -> None:
         """Start the sequence of masks anew.
 
         Parameters
@@ -61,7 +61,7 @@ class Dropout(nn.Module):
         self._seed = seed
         self.generator = None
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Drop values in training, and scale the others up by as much.
 
         Parameters
@@ -85,7 +85,7 @@ class Dropout(nn.Module):
     def __getstate__(self):
         return super().__getstate__() | {"generator": None}
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         """Parameters for the representation."""
         return f"p={self.p}"
 

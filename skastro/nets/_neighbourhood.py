@@ -1,6 +1,8 @@
 """Net from the neighbourhood of a cell to its value."""
 
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Literal
 
 from torch import nn
 
@@ -16,6 +18,7 @@ from ._layers import (
     check_wrap,
     he_normal_,
 )
+from ._types import Activation, PaddingMode
 
 
 class NeighbourhoodNet(FieldNet):
@@ -111,18 +114,18 @@ class NeighbourhoodNet(FieldNet):
 
     def __init__(
         self,
-        size=7,
-        n_filters=(16, 32, 64),
-        hidden_layer_sizes=(64, 16),
+        size: int = 7,
+        n_filters: Sequence[int] = (16, 32, 64),
+        hidden_layer_sizes: Sequence[int] = (64, 16),
         *,
-        kernel_size=3,
-        batch_norm=False,
-        activation="relu",
-        dropout=0.0,
-        padding_mode="zeros",
-        n_conditions=0,
-        dim=None,
-    ):
+        kernel_size: int = 3,
+        batch_norm: bool = False,
+        activation: Activation = "relu",
+        dropout: float = 0.0,
+        padding_mode: PaddingMode = "zeros",
+        n_conditions: int = 0,
+        dim: Literal[1, 2, 3] | None = None,
+    ) -> None:
         self.size = size
         self.n_filters = n_filters
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -135,12 +138,12 @@ class NeighbourhoodNet(FieldNet):
         self.dim = dim
 
     @property
-    def reach(self):
+    def reach(self) -> int:
         """Distance, in cells along an axis, of the farthest input that an output depends on."""
         return self.size // 2
 
     @property
-    def stride(self):
+    def stride(self) -> int:
         """Cells by whose multiples a shift of the input shifts the output."""
         return 1
 

@@ -1,6 +1,7 @@
 """A net that starts from weights that were trained before."""
 
 import copy
+from typing import Literal
 
 import torch
 from torch import nn
@@ -56,7 +57,9 @@ class Pretrained(Net):
 
     _parameter_constraints = {"module": [nn.Module], "freeze": ["boolean"], "dim": DIM}
 
-    def __init__(self, module, *, freeze=False, dim=None):
+    def __init__(
+        self, module: nn.Module, *, freeze: bool = False, dim: Literal[1, 2, 3] | None = None
+    ) -> None:
         self.module = module
         self.freeze = freeze
         self.dim = dim
@@ -65,7 +68,9 @@ class Pretrained(Net):
         return super().__getstate__() | {"module": copy.deepcopy(self.module).cpu()}
 
     def _build(self, map_shape, n_outputs):
-        module = copy.deepcopy(self.module).cpu()
+        module = copy.deepcopy(self.module)
+        # Weights without values, as of a file that is checked before it is read, stay so.
+        module = module if next(module.parameters(), torch.empty(0)).is_meta else module.cpu()
         layers = [name for name, layer in module.named_modules() if isinstance(layer, nn.Linear)]
         if not layers:
             raise ValueError(

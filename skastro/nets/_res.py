@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from numbers import Integral, Real
+from typing import Literal
 
 from torch import nn
 
@@ -14,6 +15,7 @@ from ._layers import (
     first_layers,
     mean_readout_net,
 )
+from ._types import PaddingMode, Stem
 
 _BLOCKS = {
     10: ("basic", (1, 1, 1, 1)),
@@ -90,14 +92,14 @@ class ResNet(Net):
 
     def __init__(
         self,
-        depth=18,
-        n_filters=64,
+        depth: int = 18,
+        n_filters: int = 64,
         *,
-        stem="imagenet",
-        dropout=0.0,
-        padding_mode="zeros",
-        dim=None,
-    ):
+        stem: Stem = "imagenet",
+        dropout: float = 0.0,
+        padding_mode: PaddingMode = "zeros",
+        dim: Literal[1, 2, 3] | None = None,
+    ) -> None:
         self.depth = depth
         self.n_filters = n_filters
         self.stem = stem

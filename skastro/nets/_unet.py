@@ -1,7 +1,9 @@
 """U-Net."""
 
+from collections.abc import Sequence
 from itertools import product
 from numbers import Integral, Real
+from typing import Literal
 
 import torch
 from torch import nn
@@ -17,6 +19,7 @@ from ._layers import (
     convolution,
     he_normal_,
 )
+from ._types import Activation, PaddingMode
 
 
 class UNet(FieldNet):
@@ -114,19 +117,19 @@ class UNet(FieldNet):
 
     def __init__(
         self,
-        n_levels=3,
-        n_filters=16,
+        n_levels: int = 3,
+        n_filters: int | Sequence[int] = 16,
         *,
-        n_convolutions=2,
-        kernel_size=3,
-        pooling="max",
-        batch_norm=False,
-        activation="relu",
-        dropout=0.0,
-        padding_mode="zeros",
-        n_conditions=0,
-        dim=None,
-    ):
+        n_convolutions: int = 2,
+        kernel_size: int = 3,
+        pooling: Literal["max", "mean"] = "max",
+        batch_norm: bool = False,
+        activation: Activation = "relu",
+        dropout: float = 0.0,
+        padding_mode: PaddingMode = "zeros",
+        n_conditions: int = 0,
+        dim: Literal[1, 2, 3] | None = None,
+    ) -> None:
         self.n_levels = n_levels
         self.n_filters = n_filters
         self.n_convolutions = n_convolutions
@@ -140,7 +143,7 @@ class UNet(FieldNet):
         self.dim = dim
 
     @property
-    def reach(self):
+    def reach(self) -> int:
         """Distance, in cells along an axis, of the farthest input that an output depends on."""
         before = self.n_convolutions * ((self.kernel_size - 1) // 2)
         after = self.n_convolutions * (self.kernel_size // 2)
@@ -156,7 +159,7 @@ class UNet(FieldNet):
         return farthest
 
     @property
-    def stride(self):
+    def stride(self) -> int:
         """Cells by whose multiples a shift of the input shifts the output."""
         return 2**self.n_levels
 

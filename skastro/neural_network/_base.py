@@ -4,6 +4,7 @@ import warnings
 from contextlib import suppress
 from numbers import Integral, Real
 from os import PathLike
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,9 +18,10 @@ import skastro
 
 from ..exceptions import DivergenceError
 from ..maps import check_maps
-from ..nets import ConvNet
+from ..nets import ConvNet, Net
 from ..utils import as_numpy, check_groups, fingerprint, map_layout, reuse_freed_blocks
 from ..utils._params import HasMethods, Interval, Options, StrOptions
+from ..utils._training_record import drop_records
 from ._batches import Batches, MapDataset
 from ._callbacks import describe_callback
 from ._checkpoint import CheckpointFile
@@ -47,8 +49,8 @@ _RECORDED = ("epoch", "train_loss", "valid_loss", "lr", "dur")
 class NetEstimator(NetParts, CallbackSupport, BaseEstimator):
     """Base class of what is trained as a net: builds, trains and runs it."""
 
-    _losses = {}
-    _default_net = ConvNet
+    _losses: dict[str, Any] = {}
+    _default_net: type[Net] = ConvNet
     average_symmetries = False
     _diverged = False
     _waits_in = None  # where it is put, made and untrained, to be trained with others
@@ -114,6 +116,7 @@ class NetEstimator(NetParts, CallbackSupport, BaseEstimator):
             raise ValueError(
                 f"This {self._name} estimator requires y to be passed, but the target y is None."
             )
+        drop_records(self)
         dim, reset = getattr(self.net, "dim", None), not self._continues
         X = as_numpy(check_maps(self, X, reset=reset, dim=dim, min_samples=self._min_samples))
         groups = None if groups is None else check_groups(groups, f"{self._name}.fit")

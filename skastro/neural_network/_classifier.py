@@ -1,5 +1,7 @@
 """Classification of maps with a network."""
 
+from typing import Literal, Self
+
 import numpy as np
 from scipy.special import log_softmax, logsumexp, softmax
 from sklearn.base import ClassifierMixin
@@ -9,8 +11,12 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from ..utils._params import StrOptions
+from ..utils._typing import ArrayLike, MapsLike, PathLike, RandomState
 from ._base import NetEstimator
 from ._losses import CLASSIFICATION_LOSSES
+from ._streaming import Streaming
+from ._symmetries import Symmetries
+from ._types import Callbacks, Devices, LossFunction, NetLike, OptimizerLike, Precision, Schedule
 
 
 class CNNClassifier(ClassifierMixin, NetEstimator):
@@ -164,36 +170,36 @@ class CNNClassifier(ClassifierMixin, NetEstimator):
 
     def __init__(
         self,
-        net=None,
+        net: NetLike | None = None,
         *,
-        loss="log_loss",
-        class_weight=None,
-        optimizer="adamw",
-        lr=1e-3,
-        weight_decay=0.01,
-        max_grad_norm=None,
-        batch_size=32,
-        max_epochs=50,
-        schedule="one_cycle",
-        warmup_epochs=None,
-        early_stopping=False,
-        validation_fraction=0.1,
-        patience=10,
-        augmentation=None,
-        average_symmetries=False,
-        precision="auto",
-        compile=False,
-        device="auto",
-        devices=None,
-        n_threads=None,
-        streaming=None,
-        checkpoint=None,
-        checkpoint_interval=None,
-        callbacks=None,
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-    ):
+        loss: Literal["log_loss"] | LossFunction = "log_loss",
+        class_weight: dict | Literal["balanced"] | None = None,
+        optimizer: OptimizerLike = "adamw",
+        lr: float = 1e-3,
+        weight_decay: float = 0.01,
+        max_grad_norm: float | None = None,
+        batch_size: int = 32,
+        max_epochs: int = 50,
+        schedule: Schedule | None = "one_cycle",
+        warmup_epochs: int | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        patience: int = 10,
+        augmentation: Symmetries | None = None,
+        average_symmetries: bool = False,
+        precision: Precision = "auto",
+        compile: bool = False,
+        device: str = "auto",
+        devices: Devices | None = None,
+        n_threads: int | None = None,
+        streaming: Streaming | None = None,
+        checkpoint: PathLike | None = None,
+        checkpoint_interval: float | None = None,
+        callbacks: Callbacks | None = None,
+        warm_start: bool = False,
+        random_state: RandomState = None,
+        verbose: int = 0,
+    ) -> None:
         self.net = net
         self.loss = loss
         self.class_weight = class_weight
@@ -223,7 +229,13 @@ class CNNClassifier(ClassifierMixin, NetEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y, sample_weight=None, groups=None):
+    def fit(
+        self,
+        X: MapsLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Train the net.
 
         Parameters
@@ -279,7 +291,7 @@ class CNNClassifier(ClassifierMixin, NetEstimator):
                 f"cannot go on with {classes}. Set warm_start=False."
             )
         sample_weight = self._weigh_classes(classes[y], sample_weight)
-        self.classes_ = classes
+        self.classes_: np.ndarray = classes
         self._fit_net(X, y.astype(np.int64), (len(classes),), sample_weight, groups, given)
         return self
 
@@ -304,7 +316,7 @@ class CNNClassifier(ClassifierMixin, NetEstimator):
             )
         return weight
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: MapsLike) -> np.ndarray:
         """Probability of each class.
 
         Parameters
@@ -327,7 +339,7 @@ class CNNClassifier(ClassifierMixin, NetEstimator):
         """
         return softmax(self._forward(X).astype(np.float64), axis=2).mean(axis=0)
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: MapsLike) -> np.ndarray:
         """Logarithm of the probability of each class.
 
         Parameters
@@ -350,7 +362,7 @@ class CNNClassifier(ClassifierMixin, NetEstimator):
         outputs = self._forward(X).astype(np.float64)
         return logsumexp(log_softmax(outputs, axis=2), axis=0) - np.log(len(outputs))
 
-    def predict(self, X):
+    def predict(self, X: MapsLike) -> np.ndarray:
         """Predict the most probable class.
 
         Parameters

@@ -13,7 +13,7 @@ from ._torch import resolve_device
 try:
     import fcntl
 except ImportError:  # not a Unix
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 
 @contextmanager

@@ -1,15 +1,21 @@
 """Fields from fields with a network."""
 
 from numbers import Integral
+from typing import Literal, Self
 
+import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ..metrics import field_r2_score
 from ..utils._params import Interval, StrOptions
+from ..utils._typing import ArrayLike, MapsLike, PathLike, RandomState
 from ._field_base import FieldEstimator
 from ._field_losses import FIELD_LOSSES
 from ._field_predictions import memory_advice
+from ._streaming import Streaming
+from ._symmetries import Symmetries
+from ._types import Callbacks, Devices, FieldLoss, NetLike, OptimizerLike, Precision, Schedule
 
 
 class FieldRegressor(RegressorMixin, FieldEstimator):
@@ -225,42 +231,42 @@ class FieldRegressor(RegressorMixin, FieldEstimator):
 
     def __init__(
         self,
-        net=None,
+        net: NetLike | None = None,
         *,
-        loss="squared_error",
-        output="free",
-        patch_size=None,
-        n_patches=1,
-        halo=None,
-        tile_size=None,
-        periodic=None,
-        optimizer="adamw",
-        lr=1e-3,
-        weight_decay=0.01,
-        max_grad_norm=None,
-        batch_size=4,
-        max_epochs=50,
-        schedule="one_cycle",
-        warmup_epochs=None,
-        early_stopping=False,
-        validation_fraction=0.1,
-        patience=10,
-        augmentation=None,
-        average_symmetries=False,
-        precision="auto",
-        compile=False,
-        device="auto",
-        devices=None,
-        n_threads=None,
-        streaming=None,
-        checkpoint=None,
-        checkpoint_interval=None,
-        callbacks=None,
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-        normalize_y=True,
-    ):
+        loss: FieldLoss = "squared_error",
+        output: Literal["free", "fraction"] = "free",
+        patch_size: int | None = None,
+        n_patches: int = 1,
+        halo: int | None = None,
+        tile_size: int | None = None,
+        periodic: bool | None = None,
+        optimizer: OptimizerLike = "adamw",
+        lr: float = 1e-3,
+        weight_decay: float = 0.01,
+        max_grad_norm: float | None = None,
+        batch_size: int = 4,
+        max_epochs: int = 50,
+        schedule: Schedule | None = "one_cycle",
+        warmup_epochs: int | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        patience: int = 10,
+        augmentation: Symmetries | None = None,
+        average_symmetries: bool = False,
+        precision: Precision = "auto",
+        compile: bool = False,
+        device: str = "auto",
+        devices: Devices | None = None,
+        n_threads: int | None = None,
+        streaming: Streaming | None = None,
+        checkpoint: PathLike | None = None,
+        checkpoint_interval: float | None = None,
+        callbacks: Callbacks | None = None,
+        warm_start: bool = False,
+        random_state: RandomState = None,
+        verbose: int = 0,
+        normalize_y: bool = True,
+    ) -> None:
         self.net = net
         self.loss = loss
         self.output = output
@@ -296,7 +302,13 @@ class FieldRegressor(RegressorMixin, FieldEstimator):
         self.verbose = verbose
         self.normalize_y = normalize_y
 
-    def fit(self, X, y, sample_weight=None, groups=None):
+    def fit(
+        self,
+        X: MapsLike,
+        y: MapsLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Train the net.
 
         Parameters
@@ -353,7 +365,7 @@ class FieldRegressor(RegressorMixin, FieldEstimator):
             self._fit_net(X, y, (n_targets,), sample_weight, groups, (y, sample_weight))
         return self
 
-    def predict(self, X):
+    def predict(self, X: MapsLike) -> np.ndarray:
         """Predict fields.
 
         Parameters
@@ -384,7 +396,7 @@ class FieldRegressor(RegressorMixin, FieldEstimator):
         fields = self._outputs(X)
         return fields[:, 0] if self._single_target else fields
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: MapsLike, y: MapsLike, sample_weight: ArrayLike | None = None) -> float:
         """Coefficient of determination of the predictions, over all cells of all samples.
 
         Parameters

@@ -3,6 +3,7 @@
 from sklearn.base import BaseEstimator
 
 from ..maps import LazyMaps
+from ..utils._training_record import without_records
 from ._base import NetEstimator
 from ._torch import weights_to_arrays
 
@@ -35,11 +36,13 @@ def fitted_identity(value):
         steps = [(fitted_identity(step.transformer), step.inverse) for step in value.steps]
         return "LazyMaps", value.source, value.rows, steps, value.epoch
     if isinstance(value, NetEstimator):
-        found = {key: item for key, item in vars(value).items() if key not in _IRRELEVANT}
+        found = without_records(vars(value))
+        found = {key: item for key, item in found.items() if key not in _IRRELEVANT}
         weights = weights_to_arrays(value.net_.module_) if hasattr(value, "net_") else None
         return type(value), {key: fitted_identity(found[key]) for key in sorted(found)}, weights
     if isinstance(value, BaseEstimator) and not hasattr(value, "_identity"):
-        found = {key: item for key, item in vars(value).items() if not key.startswith("_parent")}
+        found = without_records(vars(value))
+        found = {key: item for key, item in found.items() if not key.startswith("_parent")}
         return type(value), {key: fitted_identity(found[key]) for key in sorted(found)}
     if isinstance(value, list | tuple):
         return [type(value).__name__, *map(fitted_identity, value)]

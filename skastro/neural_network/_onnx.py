@@ -3,11 +3,14 @@
 import json
 import logging
 import warnings
+from collections.abc import Mapping
 from contextlib import contextmanager
 from numbers import Integral
+from pathlib import Path
 
 import numpy as np
 import torch
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -16,6 +19,7 @@ import skastro
 from ..datasets._checks import check_path, message
 from ..exceptions import MapShapeError
 from ..utils import replacing
+from ..utils._typing import MapsLike, PathLike
 from ._classifier import CNNClassifier
 from ._field_regressor import FieldRegressor
 from ._onnx_graph import Chain, Fields, Probabilities, Targets, Vectors
@@ -27,7 +31,15 @@ _OWNER = "export_onnx"
 _BATCH = "n_samples"
 
 
-def export_onnx(estimator, path, *, sample_shape=None, metadata=None, check=None, tolerance=1e-4):
+def export_onnx(
+    estimator: BaseEstimator,
+    path: PathLike,
+    *,
+    sample_shape: tuple[int, ...] | None = None,
+    metadata: Mapping[str, str] | None = None,
+    check: MapsLike | None = None,
+    tolerance: float = 1e-4,
+) -> Path:
     """Write a fitted net, and the transformers before it, as an ONNX file.
 
     Such a file is read by the ONNX runtime [1]_ and others, in many languages, without Python,
@@ -103,7 +115,7 @@ def export_onnx(estimator, path, *, sample_shape=None, metadata=None, check=None
     >>> session = onnxruntime.InferenceSession(path)  # doctest: +SKIP
     >>> (y_mean,) = session.run(["y_mean"], {"maps": X})  # doctest: +SKIP
     """
-    path = check_path(_OWNER, "path", path)
+    target = check_path(_OWNER, "path", path)
     onnx = _import("onnx", "onnxscript")[0]
     check_is_fitted(estimator)
     steps, model = _parts(estimator)
@@ -129,9 +141,9 @@ def export_onnx(estimator, path, *, sample_shape=None, metadata=None, check=None
     content = proto.SerializeToString()
     if maps is not None:
         _compare(content, estimator, model, maps, tolerance)
-    with replacing(path) as file:
+    with replacing(target) as file:
         file.write(content)
-    return path
+    return target
 
 
 def _import(*names):

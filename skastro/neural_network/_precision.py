@@ -6,8 +6,8 @@ from contextlib import contextmanager
 import torch
 
 _LOCK = threading.Lock()
-_BORROWERS = []
-_FOUND = []
+_BORROWERS: list[object] = []
+_FOUND: list[str] = []
 _TF32_SINCE = (8, 0)  # compute capability of the first GPUs with TensorFloat-32
 
 

@@ -2,11 +2,15 @@
 
 import math
 import os
+from collections.abc import Sequence
 from itertools import permutations
 from numbers import Integral
+from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 import skastro
@@ -14,6 +18,7 @@ import skastro
 from ..datasets._checks import check_path, check_switch, message
 from ..maps import LazyMaps, open_maps
 from ..utils import fingerprint, progress_bar
+from ..utils._typing import MapsLike, PathLike
 from ._fitted_identity import fitted_identity
 from ._prediction_file import PredictionFile
 
@@ -21,17 +26,17 @@ _OWNER = "predict_to_file"
 
 
 def predict_to_file(
-    estimator,
-    X,
-    path,
+    estimator: BaseEstimator,
+    X: PathLike | h5py.Dataset | MapsLike,
+    path: PathLike,
     *,
-    dataset="predictions",
-    method="predict",
-    memory=2**28,
-    resume=True,
-    verbose=0,
-    **params,
-):
+    dataset: str | Sequence[str] = "predictions",
+    method: str = "predict",
+    memory: int = 2**28,
+    resume: bool = True,
+    verbose: int = 0,
+    **params: Any,
+) -> Path:
     """Predict a few samples at a time, and write what comes out to an HDF5 file.
 
     For maps, or fields made of them, that memory does not hold, and for runs that may be killed:

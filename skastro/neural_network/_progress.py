@@ -28,7 +28,7 @@ except ImportError:  # scikit-learn < 1.9
         def call_on_fit_task_end(self, **arguments):
             return False
 
-    class CallbackSupport:
+    class CallbackSupport:  # type: ignore[no-redef]
         """Stand-in for scikit-learn's mixin, without `set_callbacks`."""
 
         def _init_callback_context(self, max_subtasks):

@@ -1,6 +1,7 @@
 """Regression from maps with a network."""
 
 from collections import OrderedDict
+from typing import Literal, Self, overload
 
 import numpy as np
 from sklearn.base import RegressorMixin
@@ -8,10 +9,15 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from torch import nn
 
 from ..utils._params import StrOptions
+from ..utils._typing import ArrayLike, MapsLike, PathLike, RandomState
 from ._base import NetEstimator
 from ._losses import REGRESSION_LOSSES
 from ._outputs import OUTPUTS, OrderedOutputs, check_order, in_order, typical_outputs
+from ._streaming import Streaming
+from ._symmetries import Symmetries
 from ._targets import check_range, link_targets, make_scaler, read_outputs, regression_loss
+from ._types import Callbacks, Devices, NetLike, OptimizerLike, Precision, RegressionLoss, Schedule
+from ._warm_start import check_warm_start
 
 
 class CNNRegressor(RegressorMixin, NetEstimator):
@@ -197,37 +203,37 @@ class CNNRegressor(RegressorMixin, NetEstimator):
 
     def __init__(
         self,
-        net=None,
+        net: NetLike | None = None,
         *,
-        loss="squared_error",
-        optimizer="adamw",
-        lr=1e-3,
-        weight_decay=0.01,
-        max_grad_norm=None,
-        batch_size=32,
-        max_epochs=50,
-        schedule="one_cycle",
-        warmup_epochs=None,
-        early_stopping=False,
-        validation_fraction=0.1,
-        patience=10,
-        augmentation=None,
-        average_symmetries=False,
-        precision="auto",
-        compile=False,
-        device="auto",
-        devices=None,
-        n_threads=None,
-        streaming=None,
-        checkpoint=None,
-        checkpoint_interval=None,
-        callbacks=None,
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-        normalize_y=True,
-        output="free",
-    ):
+        loss: RegressionLoss = "squared_error",
+        optimizer: OptimizerLike = "adamw",
+        lr: float = 1e-3,
+        weight_decay: float = 0.01,
+        max_grad_norm: float | None = None,
+        batch_size: int = 32,
+        max_epochs: int = 50,
+        schedule: Schedule | None = "one_cycle",
+        warmup_epochs: int | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        patience: int = 10,
+        augmentation: Symmetries | None = None,
+        average_symmetries: bool = False,
+        precision: Precision = "auto",
+        compile: bool = False,
+        device: str = "auto",
+        devices: Devices | None = None,
+        n_threads: int | None = None,
+        streaming: Streaming | None = None,
+        checkpoint: PathLike | None = None,
+        checkpoint_interval: float | None = None,
+        callbacks: Callbacks | None = None,
+        warm_start: bool = False,
+        random_state: RandomState = None,
+        verbose: int = 0,
+        normalize_y: bool = True,
+        output: Literal["free", "increasing", "decreasing"] = "free",
+    ) -> None:
         self.net = net
         self.loss = loss
         self.optimizer = optimizer
@@ -258,7 +264,13 @@ class CNNRegressor(RegressorMixin, NetEstimator):
         self.normalize_y = normalize_y
         self.output = output
 
-    def fit(self, X, y, sample_weight=None, groups=None):
+    def fit(
+        self,
+        X: MapsLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Train the net.
 
         Parameters
@@ -304,40 +316,19 @@ class CNNRegressor(RegressorMixin, NetEstimator):
             If chunks of a file are decompressed many times in an epoch, see `Streaming`.
         """
         X, sample_weight, groups = self._check_fit(X, y, sample_weight, groups)
-        y = check_array(y, ensure_2d=False, input_name="y", dtype=np.float64, estimator=self)
-        self._single_target = y.ndim == 1
-        given = y, sample_weight
-        y = y.reshape(len(y), -1)
-        check_range(y, self.loss, self._name)
-        check_order(y, self.output, self._name)
-        output = "free" if y.shape[1] == 1 else self.output
+        given = check_array(y, ensure_2d=False, input_name="y", dtype=np.float64, estimator=self)
+        self._single_target = given.ndim == 1
+        targets = given.reshape(len(given), -1)
+        check_range(targets, self.loss, self._name)
+        check_order(targets, self.output, self._name)
+        n_targets = targets.shape[1]
+        output = "free" if n_targets == 1 else self.output
         if self._continues:
-            self._check_warm_start(y.shape[1], output)
+            check_warm_start(self, n_targets, output)
         self._fitted_loss, self._fitted_output = self.loss, output
-        n_outputs = y.shape[1] * regression_loss(self.loss).outputs_per_target
-        self._fit_net(X, y, (n_outputs,), sample_weight, groups, given)
+        shape = (n_targets * regression_loss(self.loss).outputs_per_target,)
+        self._fit_net(X, targets, shape, sample_weight, groups, (given, sample_weight))
         return self
-
-    def _check_warm_start(self, n_targets, output):
-        """Refuse targets, their order and a loss that do not fit the net that is there."""
-        old, new = (regression_loss(loss) for loss in (self._fitted_loss, self.loss))
-        n_fitted = self._architecture[2][0] // old.outputs_per_target
-        if n_fitted != n_targets:
-            raise ValueError(
-                f"{self._name}(warm_start=True) was fitted on {n_fitted} targets and cannot go on "
-                f"with {n_targets}. Set warm_start=False."
-            )
-        if (old.outputs_per_target, old.link) != (new.outputs_per_target, new.link):
-            raise ValueError(
-                f"{self._name}(warm_start=True) was fitted with loss={self._fitted_loss!r} and "
-                f"cannot go on with loss={self.loss!r}, for which the outputs of the net mean "
-                f"something else. Set warm_start=False."
-            )
-        if output != self._fitted_output:
-            raise ValueError(
-                f"{self._name}(warm_start=True) was fitted with output={self._fitted_output!r} and "
-                f"cannot go on with output={output!r}. Set warm_start=False."
-            )
 
     def _encode(self, y, train):
         loss, fresh = regression_loss(self.loss), not self._continues
@@ -358,7 +349,20 @@ class CNNRegressor(RegressorMixin, NetEstimator):
         order = OrderedOutputs(OUTPUTS[self._fitted_output], self._typical)
         return nn.Sequential(OrderedDict(net=module, order=order))
 
-    def predict(self, X, return_std=False):
+    @overload
+    def predict(self, X: MapsLike, return_std: Literal[False] = False) -> np.ndarray: ...
+
+    @overload
+    def predict(self, X: MapsLike, return_std: Literal[True]) -> tuple[np.ndarray, np.ndarray]: ...
+
+    @overload
+    def predict(
+        self, X: MapsLike, return_std: bool
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]: ...
+
+    def predict(
+        self, X: MapsLike, return_std: bool = False
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Predict targets.
 
         Parameters
@@ -398,8 +402,10 @@ class CNNRegressor(RegressorMixin, NetEstimator):
         mean, std = read_outputs(self._forward(X), loss, self.target_scaler_)
         mean = in_order(mean, self._fitted_output)
         if self._single_target:
-            mean, std = (None if values is None else values[:, 0] for values in (mean, std))
-        return (mean, std) if return_std else mean
+            mean = mean[:, 0]
+        if not return_std:
+            return mean
+        return mean, std[:, 0] if self._single_target else std
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

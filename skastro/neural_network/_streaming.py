@@ -58,7 +58,7 @@ class Streaming(BaseEstimator):
         "memory": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def __init__(self, block_size=1, *, memory=2**28):
+    def __init__(self, block_size: int = 1, *, memory: int = 2**28) -> None:
         self.block_size = block_size
         self.memory = memory
 

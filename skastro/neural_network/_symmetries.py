@@ -1,7 +1,9 @@
 """Augmentation of maps by the symmetries of the square and the cube."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from numbers import Integral
+from typing import Literal
 
 import numpy as np
 import torch
@@ -87,13 +89,20 @@ class Symmetries(BaseEstimator):
         "pseudovectors": [list, tuple, None],
     }
 
-    def __init__(self, group="square", *, shift=False, vectors=None, pseudovectors=None):
+    def __init__(
+        self,
+        group: Literal["line", "square", "cube"] = "square",
+        *,
+        shift: bool = False,
+        vectors: Sequence[Sequence[int]] | None = None,
+        pseudovectors: Sequence[Sequence[int]] | None = None,
+    ) -> None:
         self.group = group
         self.shift = shift
         self.vectors = vectors
         self.pseudovectors = pseudovectors
 
-    def n_elements(self, spatial):
+    def n_elements(self, spatial: Sequence[int]) -> int:
         """Number of symmetries of a map.
 
         Parameters
@@ -121,7 +130,7 @@ class Symmetries(BaseEstimator):
             )
         return len(orders(spatial)) * 2 ** len(spatial)
 
-    def check(self, map_shape):
+    def check(self, map_shape: Sequence[int]) -> None:
         """Check that the parameters fit the maps.
 
         Parameters
@@ -139,7 +148,7 @@ class Symmetries(BaseEstimator):
         self.n_elements(map_shape[1:])
         self._fields(map_shape[0])
 
-    def elements(self, spatial):
+    def elements(self, spatial: Sequence[int]) -> np.ndarray:
         """All elements without a shift, such as to average predictions over the group.
 
         Parameters
@@ -161,7 +170,7 @@ class Symmetries(BaseEstimator):
         rows[:, 0] = np.arange(len(rows))
         return rows
 
-    def draw(self, rng, n_samples, spatial):
+    def draw(self, rng: np.random.Generator, n_samples: int, spatial: Sequence[int]) -> np.ndarray:
         """Draw an element and a shift for each sample.
 
         Parameters
@@ -186,7 +195,9 @@ class Symmetries(BaseEstimator):
         limits = [self.n_elements(spatial), *(spatial if self.shift else (1,) * len(spatial))]
         return rng.integers(limits, size=(n_samples, len(limits)))
 
-    def apply(self, batch, draws, turn_vectors=True):
+    def apply(
+        self, batch: torch.Tensor, draws: np.ndarray | torch.Tensor, turn_vectors: bool = True
+    ) -> torch.Tensor:
         """Transform each sample of a batch by its own element.
 
         Maps on the processor that are not shifted are copied one by one. All others are

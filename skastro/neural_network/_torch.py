@@ -10,8 +10,8 @@ from sklearn.utils import check_random_state
 from ..nets import Dropout
 
 _GENERATOR_LOCK = threading.RLock()
-_BORROWED_STATES = {}
-_BORROWERS = []
+_BORROWED_STATES: dict[torch.device, torch.Tensor] = {}
+_BORROWERS: list[object] = []
 
 
 def resolve_device(device, owner):

@@ -1,6 +1,8 @@
 """Lower the resolution of maps."""
 
+from collections.abc import Sequence
 from numbers import Integral
+from typing import Literal
 
 from ..exceptions import MapShapeError
 from ..maps import MapTransformer
@@ -50,7 +52,14 @@ class BlockPool(MapTransformer):
         "dim": DIM,
     }
 
-    def __init__(self, block_size=2, *, func="mean", remainder="error", dim=None):
+    def __init__(
+        self,
+        block_size: int | Sequence[int] = 2,
+        *,
+        func: Literal["mean", "sum"] = "mean",
+        remainder: Literal["error", "drop", "partial"] = "error",
+        dim: Literal[1, 2, 3] | None = None,
+    ) -> None:
         self.block_size = block_size
         self.func = func
         self.remainder = remainder

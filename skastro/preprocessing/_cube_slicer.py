@@ -1,8 +1,9 @@
 """Say how cubes are cut into slices and patches, and cut them."""
 
 import copy
+from collections.abc import Sequence
 from numbers import Integral
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -11,6 +12,7 @@ from ..exceptions import MapShapeError
 from ..maps import LazyMaps
 from ..utils import contiguous, is_torch, map_layout
 from ..utils._params import Interval, Options, StrOptions
+from ..utils._typing import Array, Maps
 
 
 class CutGrid(NamedTuple):
@@ -27,12 +29,12 @@ class CutGrid(NamedTuple):
     n_columns: int
 
     @property
-    def n_patches(self):
+    def n_patches(self) -> int:
         """Patches of a slice."""
         return self.n_rows * self.n_columns
 
     @property
-    def n_pieces(self):
+    def n_pieces(self) -> int:
         """Pieces of a cube."""
         return self.n_slices * self.n_patches
 
@@ -93,14 +95,14 @@ class CubeSlicer(BaseEstimator):
 
     def __init__(
         self,
-        axis=0,
+        axis: Literal[0, 1, 2] = 0,
         *,
-        step=1,
-        thickness=1,
-        projection="mean",
-        patch_size=None,
-        patch_step=None,
-    ):
+        step: int = 1,
+        thickness: int = 1,
+        projection: Literal["mean", "sum"] = "mean",
+        patch_size: int | Sequence[int] | None = None,
+        patch_step: int | Sequence[int] | None = None,
+    ) -> None:
         self.axis = axis
         self.step = step
         self.thickness = thickness
@@ -108,7 +110,7 @@ class CubeSlicer(BaseEstimator):
         self.patch_size = patch_size
         self.patch_step = patch_step
 
-    def grid(self, sample_shape):
+    def grid(self, sample_shape: tuple[int, ...]) -> CutGrid:
         """Number of pieces of a cube.
 
         Parameters
@@ -139,7 +141,7 @@ class CubeSlicer(BaseEstimator):
             )
         return grid
 
-    def piece_shape(self, sample_shape):
+    def piece_shape(self, sample_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of one piece.
 
         Parameters
@@ -157,7 +159,7 @@ class CubeSlicer(BaseEstimator):
         (rows, _), (columns, _) = self._patch(*self._slice_first(sample_shape)[1:])
         return layout.sample_shape((columns,) if layout.dim == 1 else (rows, columns))
 
-    def cut(self, X):
+    def cut(self, X: Maps) -> Maps:
         """Cut cubes.
 
         Parameters
@@ -180,7 +182,7 @@ class CubeSlicer(BaseEstimator):
             return LazyMaps(CutSource(X, copy.copy(self)))
         return contiguous(self.views(X)).reshape(shape)
 
-    def views(self, X):
+    def views(self, X: Array) -> Array:
         """Pieces without copying, as far as nothing has to be projected.
 
         Parameters

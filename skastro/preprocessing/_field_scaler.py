@@ -1,6 +1,8 @@
 """Bring the channels of maps to comparable values."""
 
+from collections.abc import Sequence
 from numbers import Real
+from typing import Literal, Self
 
 import numpy as np
 from sklearn.utils.metaestimators import available_if
@@ -8,6 +10,8 @@ from sklearn.utils.metaestimators import available_if
 from ..maps import InvertibleMixin, MapTransformer, check_maps
 from ..utils import as_numpy, like
 from ..utils._params import DIM, StrOptions
+from ..utils._training_record import drop_records
+from ..utils._typing import MapsLike
 from ._moments import RunningMoments
 from ._quantiles import exact_quantiles
 
@@ -83,12 +87,12 @@ class FieldScaler(InvertibleMixin, MapTransformer):
 
     def __init__(
         self,
-        method="standard",
+        method: Literal["standard", "minmax", "robust"] = "standard",
         *,
-        feature_range=(0, 1),
-        quantile_range=(25.0, 75.0),
-        dim=None,
-    ):
+        feature_range: Sequence[float] = (0, 1),
+        quantile_range: Sequence[float] = (25.0, 75.0),
+        dim: Literal[1, 2, 3] | None = None,
+    ) -> None:
         self.method = method
         self.feature_range = feature_range
         self.quantile_range = quantile_range
@@ -100,7 +104,7 @@ class FieldScaler(InvertibleMixin, MapTransformer):
         self._learn(X)
 
     @available_if(_has_partial_fit)
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X: MapsLike, y: object = None) -> Self:
         """Learn from more maps; not with ``method="robust"``, which needs all at once.
 
         Parameters
@@ -125,6 +129,7 @@ class FieldScaler(InvertibleMixin, MapTransformer):
         self._validate_params()
         self._check_ranges()
         reset = getattr(self, "_moments", None) is None
+        drop_records(self)
         X = as_numpy(check_maps(self, X, reset=reset, dim=self.dim, free_size=True))
         if reset:
             self._forget()

@@ -1,6 +1,7 @@
 """Luminosity functions as targets."""
 
 from numbers import Real
+from typing import Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -8,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..utils._luminosity import KINDS, LUMINOSITY_EDGES, PER_VOLUME, bin_widths, sources_above
 from ..utils._params import Interval, StrOptions
+from ..utils._typing import ArrayLike
 
 # Values this near to the floor, in dex, are at the floor: the rounding of float32.
 _NEAR = 1e-6
@@ -84,14 +86,22 @@ class LuminosityFunctionTransformer(TransformerMixin, BaseEstimator):
         "volume": [Interval(Real, 0, None, closed="neither"), None],
     }
 
-    def __init__(self, kind="dn", *, log=True, floor=1.0, edges=None, volume=None):
+    def __init__(
+        self,
+        kind: Literal["dn", "cumulative", "dn_dlogl", "phi"] = "dn",
+        *,
+        log: bool = True,
+        floor: float = 1.0,
+        edges: ArrayLike | None = None,
+        volume: float | None = None,
+    ) -> None:
         self.kind = kind
         self.log = log
         self.floor = floor
         self.edges = edges
         self.volume = volume
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Check counts and bins; nothing is learned.
 
         Parameters
@@ -119,7 +129,7 @@ class LuminosityFunctionTransformer(TransformerMixin, BaseEstimator):
         )
         return self
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> np.ndarray:
         """Turn counts into the quantity.
 
         Parameters
@@ -142,7 +152,7 @@ class LuminosityFunctionTransformer(TransformerMixin, BaseEstimator):
         values = (sources_above(counts) if self.kind == "cumulative" else counts) * self.unit_
         return np.log10(np.maximum(values, self.floor * self.unit_)) if self.log else values
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """Turn the quantity into counts.
 
         Counts are never negative: what is predicted below zero is zero. Where predicted numbers

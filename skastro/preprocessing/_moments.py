@@ -19,7 +19,7 @@ class RunningMoments(NamedTuple):
         Mean, sum of squared deviations from it, least and greatest value.
     """
 
-    count: int
+    count: int  # type: ignore[assignment]  # tuple.count, not needed here
     mean: np.ndarray
     squares: np.ndarray
     minimum: np.ndarray

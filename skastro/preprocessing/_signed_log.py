@@ -2,12 +2,14 @@
 
 import math
 from numbers import Real
+from typing import Literal
 
 import numpy as np
 
 from ..maps import InvertibleMixin, MapTransformer
 from ..utils import like, namespace
 from ..utils._params import DIM, Interval, StrOptions
+from ..utils._typing import ArrayLike
 
 _FLOAT32 = np.finfo(np.float32)
 
@@ -69,7 +71,14 @@ class SignedLog(InvertibleMixin, MapTransformer):
         "dim": DIM,
     }
 
-    def __init__(self, scale=1.0, *, mode="signed", floor=None, dim=None):
+    def __init__(
+        self,
+        scale: ArrayLike = 1.0,
+        *,
+        mode: Literal["signed", "floor"] = "signed",
+        floor: ArrayLike | None = None,
+        dim: Literal[1, 2, 3] | None = None,
+    ) -> None:
         self.scale = scale
         self.mode = mode
         self.floor = floor

@@ -1,6 +1,8 @@
 """Averages of fields over spheres and Gaussians around each cell, as further channels."""
 
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Literal
 
 import numpy as np
 
@@ -9,6 +11,7 @@ from ..maps import MapTransformer
 from ..utils import is_torch, map_layout, namespace
 from ..utils._params import DIM, Interval, StrOptions
 from ..utils._smoothing import smoothed, within
+from ..utils._typing import ArrayLike
 
 
 class SmoothedCopies(MapTransformer):
@@ -99,15 +102,15 @@ class SmoothedCopies(MapTransformer):
 
     def __init__(
         self,
-        scales=(1.0, 2.0, 4.0),
+        scales: ArrayLike = (1.0, 2.0, 4.0),
         *,
-        window="top_hat",
-        boundary="wrap",
-        cell_size=None,
-        channels=None,
-        keep=True,
-        dim=None,
-    ):
+        window: Literal["top_hat", "gaussian"] = "top_hat",
+        boundary: Literal["wrap", "reflect"] = "wrap",
+        cell_size: float | None = None,
+        channels: Sequence[int] | None = None,
+        keep: bool = True,
+        dim: Literal[1, 2, 3] | None = None,
+    ) -> None:
         self.scales = scales
         self.window = window
         self.boundary = boundary

@@ -1,11 +1,14 @@
 """Bring targets to comparable values."""
 
+from typing import Literal, Self
+
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from ..exceptions import MapShapeError
 from ..utils._params import StrOptions
+from ..utils._typing import ArrayLike
 
 
 class TargetScaler(TransformerMixin, BaseEstimator):
@@ -53,11 +56,13 @@ class TargetScaler(TransformerMixin, BaseEstimator):
         "joint": ["boolean"],
     }
 
-    def __init__(self, method="standard", *, joint=False):
+    def __init__(
+        self, method: Literal["standard", "minmax", "mean"] = "standard", *, joint: bool = False
+    ) -> None:
         self.method = method
         self.joint = joint
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Learn centre and scale.
 
         Parameters
@@ -102,7 +107,7 @@ class TargetScaler(TransformerMixin, BaseEstimator):
         self.scale_ = np.broadcast_to(scale, outputs).copy()
         return self
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> np.ndarray:
         """Scale targets.
 
         Parameters
@@ -120,7 +125,7 @@ class TargetScaler(TransformerMixin, BaseEstimator):
         X = self._check(X, reset=False)
         return (X - self._broadcast(self.center_, X)) / self._broadcast(self.scale_, X)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """Undo the scaling.
 
         Parameters

@@ -1,8 +1,9 @@
 """Convert the channels of maps between units, and between comoving and proper lengths."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from numbers import Real
+from typing import Literal, Self
 
 import numpy as np
 from sklearn.base import clone
@@ -11,6 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 from ..datasets._checks import message
 from ..maps import LazyMaps, MapBunch, MapTransformer, check_maps
 from ..utils._params import DIM, HasMethods, Interval, StrOptions
+from ..utils._training_record import drop_records
+from ..utils._typing import ArrayLike, Frame, Maps, MapsLike, UnitLike
 from ._unit_channels import (
     FRAMES,
     channel_frames,
@@ -141,15 +144,15 @@ class UnitConverter(MapTransformer):
 
     def __init__(
         self,
-        from_units=None,
-        to_units=None,
+        from_units: UnitLike | Sequence[UnitLike] | None = None,
+        to_units: UnitLike | Sequence[UnitLike] | None = None,
         *,
-        from_frame=None,
-        to_frame=None,
-        redshift=None,
-        hubble=None,
-        dim=None,
-    ):
+        from_frame: Frame | Sequence[Frame | None] | None = None,
+        to_frame: Frame | Sequence[Frame | None] | None = None,
+        redshift: float | None = None,
+        hubble: float | None = None,
+        dim: Literal[1, 2, 3] | None = None,
+    ) -> None:
         self.from_units = from_units
         self.to_units = to_units
         self.from_frame = from_frame
@@ -158,7 +161,7 @@ class UnitConverter(MapTransformer):
         self.hubble = hubble
         self.dim = dim
 
-    def fit(self, X, y=None, redshift=None):
+    def fit(self, X: MapsLike, y: object = None, redshift: ArrayLike | None = None) -> Self:
         """Find the factors, and check that all they need is there.
 
         Parameters
@@ -212,7 +215,9 @@ class UnitConverter(MapTransformer):
         self.power_ = np.array([power for _, power in found])
         self.redshift_ = None if self.redshift is None else float(self.redshift)
 
-    def fit_transform(self, X, y=None, redshift=None):
+    def fit_transform(
+        self, X: MapsLike, y: object = None, redshift: ArrayLike | None = None
+    ) -> Maps:
         """Find the factors and convert maps.
 
         Parameters
@@ -231,7 +236,7 @@ class UnitConverter(MapTransformer):
         """
         return self.fit(X, y, redshift=redshift).transform(X, redshift=redshift)
 
-    def transform(self, X, redshift=None):
+    def transform(self, X: MapsLike, redshift: ArrayLike | None = None) -> Maps:
         """Convert maps.
 
         Parameters
@@ -256,7 +261,7 @@ class UnitConverter(MapTransformer):
         check_is_fitted(self)
         return self._convert(X, redshift)
 
-    def inverse_transform(self, X, redshift=None):
+    def inverse_transform(self, X: MapsLike, redshift: ArrayLike | None = None) -> Maps:
         """Convert maps back.
 
         Parameters
@@ -274,7 +279,7 @@ class UnitConverter(MapTransformer):
         check_is_fitted(self)
         return self._inverted()._convert(X, redshift)
 
-    def convert_bunch(self, data):
+    def convert_bunch(self, data: MapBunch) -> MapBunch:
         """Convert the maps of a Bunch that states their units.
 
         The converter need not be fitted, and stays as it is.
@@ -321,6 +326,7 @@ class UnitConverter(MapTransformer):
     def _inverted(self):
         """The fitted converter the other way round."""
         other = copy.copy(self)
+        drop_records(other)
         other.factor_, other.power_ = 1 / self.factor_, -self.power_
         other.from_units_, other.to_units_ = self.to_units_, self.from_units_
         other.from_frames_, other.to_frames_ = self.to_frames_, self.from_frames_

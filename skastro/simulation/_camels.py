@@ -1,6 +1,8 @@
 """Mock maps in the layout of the CAMELS Multifield Dataset."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -17,7 +19,9 @@ from ..datasets._cmd_format import (
     MAPS_PER_SIMULATION,
     PARAMETER_NAMES,
 )
+from ..maps import MapBunch
 from ..utils._seeds import seed_entropy
+from ..utils._typing import PathLike, RandomState
 from ._box import linear_cell_power, simulate_maps
 from ._camels_files import SUITE, plan_files, write_set
 from ._camels_sets import DEFAULT_SIZES, FIXED_SETS, parameter_table, simulation_streams
@@ -31,16 +35,16 @@ _MIN_CELLS = 8
 
 
 def make_camels_like(
-    folder=None,
-    n_simulations=None,
+    folder: PathLike | None = None,
+    n_simulations: int | None = None,
     *,
-    set="LH",  # noqa: A002
-    fields=None,
-    n_cells=64,
-    n_jobs=None,
-    overwrite=False,
-    random_state=None,
-):
+    set: Literal["LH", "CV", "1P", "EX"] = "LH",  # noqa: A002
+    fields: str | Sequence[str] | None = None,
+    n_cells: int = 64,
+    n_jobs: int | None = None,
+    overwrite: bool = False,
+    random_state: RandomState = None,
+) -> MapBunch:
     r"""Make mock maps in the layout of the CAMELS Multifield Dataset.
 
     Boxes of 25 Mpc/h with a lognormal density are filled with stars and gas by closed recipes, in

@@ -1,15 +1,18 @@
 """Dark matter haloes of a light cone."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cached_property
 from numbers import Integral, Real
+from typing import Self
 
 import numpy as np
 
 from ..datasets._checks import check_path, check_switch, message
 from ..exceptions import DatasetFormatError
+from ..utils._typing import ArrayLike, Floats, PathLike
 from ._halo_checks import OWNER, check_array, check_group, check_pair
-from ._halo_cosmology import HaloCosmology, check_cosmology
+from ._halo_cosmology import CosmologyLike, HaloCosmology, check_cosmology
 from ._halo_files import ARRAYS, CENTER, COSMOLOGY, read_halo_file, write_halo_file
 from ._vector_math import evaluate
 
@@ -93,8 +96,16 @@ class HaloCatalog:
     """
 
     def __init__(
-        self, M, position, velocity, zhalo, zcos, cosmology=None, center=(0.0, 0.0), group=None
-    ):
+        self,
+        M: ArrayLike,
+        position: ArrayLike,
+        velocity: ArrayLike,
+        zhalo: ArrayLike,
+        zcos: ArrayLike,
+        cosmology: CosmologyLike | None = None,
+        center: Sequence[float] = (0.0, 0.0),
+        group: int | str | None = None,
+    ) -> None:
         n_haloes = np.size(M)
         self._set(
             check_array("M", M, (n_haloes,), above=0),
@@ -133,7 +144,7 @@ class HaloCatalog:
         self._set(**state)
 
     @cached_property
-    def chi(self):
+    def chi(self) -> np.ndarray:
         """Comoving distances, in Mpc, ndarray of shape (n_haloes,)."""
         x, y, z = self.position.T
         squares = x**2
@@ -142,13 +153,13 @@ class HaloCatalog:
         return _frozen(np.sqrt(squares, out=squares))
 
     @cached_property
-    def ra(self):
+    def ra(self) -> np.ndarray:
         """Right ascensions from the centre of the field, in degrees, of shape (n_haloes,)."""
         x, _, z = self.position.T
         return _degrees(evaluate("atan2", -x, z), self.center[0])
 
     @cached_property
-    def dec(self):
+    def dec(self) -> np.ndarray:
         """Declinations from the centre of the field, in degrees, ndarray of shape (n_haloes,)."""
         return _degrees(evaluate("asin", self.position[:, 1] / self.chi), self.center[1])
 
@@ -163,7 +174,7 @@ class HaloCatalog:
         parts.append(f"center ({self.center[0]:g}, {self.center[1]:g}) deg")
         return f"{OWNER}({', '.join([*parts, f'group {self.group!r}'])})"
 
-    def select(self, rows):
+    def select(self, rows: ArrayLike | slice) -> Self:
         """Keep some haloes.
 
         Parameters
@@ -196,7 +207,12 @@ class HaloCatalog:
             raise ValueError(message(f"{OWNER}.select", "rows", allowed, wanted.shape))
         return self._with(np.flatnonzero(wanted) if wanted.dtype.kind == "b" else wanted)
 
-    def subfield(self, fov, center=(0.0, 0.0), redshift=None):
+    def subfield(
+        self,
+        fov: Floats,
+        center: Sequence[float] = (0.0, 0.0),
+        redshift: Sequence[float] | None = None,
+    ) -> Self:
         """Keep the haloes of a smaller field, and have its centre as the new centre.
 
         Positions stay what they are, and so do distances and lines of sight.
@@ -237,7 +253,7 @@ class HaloCatalog:
             inside &= (self.zhalo >= low) & (self.zhalo <= high)
         return moved._with(np.flatnonzero(inside))
 
-    def rotate(self, k=1, mirror=False):
+    def rotate(self, k: int = 1, mirror: bool = False) -> Self:
         """Turn positions and velocities about the z axis by quarter turns.
 
         A turn takes right ascension to declination and declination to minus right ascension, as
@@ -284,7 +300,7 @@ class HaloCatalog:
         )
 
     @classmethod
-    def read(cls, path, group=None):
+    def read(cls, path: PathLike, group: int | str | None = None) -> Self:
         """Read a catalogue of the layout of peak-patch files [1]_.
 
         That is an .npz file of the arrays M, x, y, z, vx, vy, vz, zhalo and zform, and of a dict
@@ -339,7 +355,7 @@ class HaloCatalog:
         except ValueError as error:
             raise DatasetFormatError(f"HaloCatalog.read cannot use '{path}'. {error}") from error
 
-    def write(self, path):
+    def write(self, path: PathLike) -> None:
         """Write the catalogue in the layout of peak-patch files; see :meth:`read`.
 
         The file appears whole under its name, or not at all. `group` is noted in it as one more

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from numbers import Real
+from typing import TypeAlias
 
 import numpy as np
 
@@ -55,13 +56,25 @@ class HaloCosmology:
     ns: float
     sigma8: float
 
-    def __init__(self, *, omega_m=0.286, omega_b=0.047, omega_l=None, h=0.7, ns=0.96, sigma8=0.82):
+    def __init__(
+        self,
+        *,
+        omega_m: float = 0.286,
+        omega_b: float = 0.047,
+        omega_l: float | None = None,
+        h: float = 0.7,
+        ns: float = 0.96,
+        sigma8: float = 0.82,
+    ) -> None:
         given = {"omega_m": omega_m, "omega_b": omega_b, "h": h, "ns": ns, "sigma8": sigma8}
         given = {name: _positive(name, value) for name, value in given.items()}
         given["omega_l"] = 1 - given["omega_m"] if omega_l is None else omega_l
         given["omega_l"] = _positive("omega_l", given["omega_l"])
         for name, value in given.items():
             object.__setattr__(self, name, value)
+
+
+CosmologyLike: TypeAlias = HaloCosmology | Mapping[str, float]
 
 
 def _positive(name, value):

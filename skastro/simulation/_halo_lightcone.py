@@ -1,16 +1,18 @@
 """Mock light cones of haloes."""
 
+from collections.abc import Sequence
 from numbers import Real
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from scipy import fft
 
 from ..datasets._checks import check_choice, message
 from ..utils._seeds import seed_entropy
+from ..utils._typing import Floats, RandomState
 from ._halo_abundance import BIASES, MASS_FUNCTIONS, SPEED_OF_LIGHT, halo_universe
 from ._halo_catalog import HaloCatalog
-from ._halo_cosmology import check_cosmology
+from ._halo_cosmology import CosmologyLike, check_cosmology
 from ._halo_field import draw_linear_fields
 
 _OWNER = "make_halo_lightcone"
@@ -21,18 +23,18 @@ _MAX_CELLS = 2**30
 
 
 def make_halo_lightcone(
-    fov=1.4,
-    redshift=(2.39, 3.44),
+    fov: Floats = 1.4,
+    redshift: Sequence[float] = (2.39, 3.44),
     *,
-    min_mass=2.5e10,
-    max_mass=3e14,
-    cell_size=5.0,
-    cosmology=None,
-    mass_function="tinker08",
-    bias="tinker10",
-    padding=0.05,
-    random_state=None,
-):
+    min_mass: float = 2.5e10,
+    max_mass: float = 3e14,
+    cell_size: float = 5.0,
+    cosmology: CosmologyLike | None = None,
+    mass_function: Literal["press74", "sheth99", "tinker08"] = "tinker08",
+    bias: Literal["cole89", "sheth01", "tinker10"] = "tinker10",
+    padding: Floats = 0.05,
+    random_state: RandomState = None,
+) -> HaloCatalog:
     r"""Make a mock light cone of dark matter haloes.
 
     Haloes of each mass are a Poisson sample of a lognormal density [1]_ of their bias, and

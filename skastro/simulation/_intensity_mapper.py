@@ -1,15 +1,21 @@
 """Cubes of line intensity from haloes."""
 
+from collections.abc import Sequence
 from numbers import Integral
+from typing import Literal
 
 import numpy as np
 from astropy import constants, units
 from astropy.cosmology import FLRW, LambdaCDM
+from numpy.typing import DTypeLike
 
 from ..datasets._checks import check_choice, message
+from ..utils._typing import ArrayLike, Floats, QuantityLike
 from ._bins import Bins
-from ._halo_cosmology import check_cosmology
-from ._luminosity_base import LuminosityModel, check_line
+from ._halo_catalog import HaloCatalog
+from ._halo_cosmology import CosmologyLike, check_cosmology
+from ._luminosity_base import Luminosities, LuminosityModel, check_line
+from ._luminosity_scatter import Seed
 from ._spectral_lines import in_unit, rest_frequency
 
 _OWNER = "IntensityMapper"
@@ -91,7 +97,15 @@ class IntensityMapper:
     2.39 3.43
     """
 
-    def __init__(self, fov, n_pixels, frequencies, *, line="CO(1-0)", units="uK"):
+    def __init__(
+        self,
+        fov: Floats,
+        n_pixels: int | Sequence[int],
+        frequencies: ArrayLike,
+        *,
+        line: str | QuantityLike = "CO(1-0)",
+        units: Literal["uK", "Jy/sr"] = "uK",
+    ) -> None:
         self.fov = _pair_of_degrees(fov)
         self.n_pixels = _pair_of_counts(n_pixels)
         self.rest_frequency = rest_frequency(_OWNER, line)
@@ -108,7 +122,7 @@ class IntensityMapper:
         )
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int, int]:
         """Shape of a cube.
 
         Returns
@@ -119,7 +133,7 @@ class IntensityMapper:
         return (self.frequencies.size - 1, *self.n_pixels)
 
     @property
-    def channel_frequencies(self):
+    def channel_frequencies(self) -> np.ndarray:
         """Centres of the channels.
 
         Returns
@@ -130,7 +144,7 @@ class IntensityMapper:
         return 0.5 * (self.frequencies[1:] + self.frequencies[:-1])
 
     @property
-    def ra_edges(self):
+    def ra_edges(self) -> np.ndarray:
         """Edges of the pixels in right ascension.
 
         Returns
@@ -141,7 +155,7 @@ class IntensityMapper:
         return np.linspace(-self.fov[0] / 2, self.fov[0] / 2, self.n_pixels[0] + 1)
 
     @property
-    def dec_edges(self):
+    def dec_edges(self) -> np.ndarray:
         """Edges of the pixels in declination.
 
         Returns
@@ -152,7 +166,7 @@ class IntensityMapper:
         return np.linspace(-self.fov[1] / 2, self.fov[1] / 2, self.n_pixels[1] + 1)
 
     @property
-    def redshift_range(self):
+    def redshift_range(self) -> tuple[float, float]:
         """Least and greatest redshift of the line in the band.
 
         Returns
@@ -164,7 +178,7 @@ class IntensityMapper:
         return float(ends.min()), float(ends.max())
 
     @property
-    def pixel_solid_angle(self):
+    def pixel_solid_angle(self) -> float:
         """Solid angle of a pixel.
 
         Returns
@@ -174,7 +188,7 @@ class IntensityMapper:
         """
         return float(np.prod(np.deg2rad(self.fov) / self.n_pixels))
 
-    def contains(self, catalog):
+    def contains(self, catalog: HaloCatalog) -> np.ndarray:
         """Tell which haloes are in the field and the band, the edges included.
 
         Parameters
@@ -190,7 +204,14 @@ class IntensityMapper:
         sky = (np.asarray(values) for values in (catalog.ra, catalog.dec, catalog.zhalo))
         return self._inside(*sky)
 
-    def make_cube(self, catalog, luminosity, random_state=None, *, dtype=np.float64):
+    def make_cube(
+        self,
+        catalog: HaloCatalog,
+        luminosity: Luminosities | ArrayLike,
+        random_state: Seed | Sequence[Seed] = None,
+        *,
+        dtype: DTypeLike = np.float64,
+    ) -> np.ndarray:
         """Make the cube of a catalogue.
 
         Parameters
@@ -276,7 +297,7 @@ class IntensityMapper:
 
         return place
 
-    def box_size(self, cosmology):
+    def box_size(self, cosmology: CosmologyLike | FLRW) -> tuple[float, float, float]:
         """Comoving lengths of the cube, for power spectra.
 
         Parameters
@@ -300,7 +321,7 @@ class IntensityMapper:
         across = cosmology.comoving_transverse_distance(redshifts).to_value(units.Mpc).mean()
         return (float(depth), *(np.deg2rad(self.fov) * across).tolist())
 
-    def volume(self, cosmology):
+    def volume(self, cosmology: CosmologyLike | FLRW) -> float:
         """Comoving volume that the cube sees.
 
         Parameters

@@ -1,6 +1,8 @@
 """Mock boxes of the epoch of reionization."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from astropy import units
@@ -8,6 +10,7 @@ from astropy import units
 from ..datasets._checks import check_fields, check_switch
 from ..maps import MapBunch
 from ..utils._seeds import seed_entropy
+from ..utils._typing import Floats, RandomState
 from ._collapse import LinearVariance
 from ._excursion_set import ExcursionSet
 from ._grid import PeriodicGrid
@@ -28,26 +31,26 @@ _DESCR = Path(__file__).parent / "descr" / "ionized_boxes.rst"
 
 
 def make_ionized_boxes(
-    n_boxes=1,
+    n_boxes: int = 1,
     *,
-    redshift=8.0,
-    efficiency=None,
-    mean_xHI=None,
-    fields=("density", "xHI", "brightness_temp"),
-    n_cells=64,
-    box_size=96.0,
-    minimum_mass=1e9,
-    mass_slope=0.5,
-    max_radius=30.0,
-    window="sharp_k",
-    velocity_gradient=True,
-    omega_m=0.3096,
-    omega_b=0.04897,
-    hubble=0.6766,
-    sigma_8=0.8102,
-    spectral_index=0.9665,
-    random_state=None,
-):
+    redshift: Floats = 8.0,
+    efficiency: Floats | None = None,
+    mean_xHI: Floats | None = None,
+    fields: str | Sequence[str] = ("density", "xHI", "brightness_temp"),
+    n_cells: int = 64,
+    box_size: float = 96.0,
+    minimum_mass: float | Literal["atomic"] = 1e9,
+    mass_slope: float = 0.5,
+    max_radius: float = 30.0,
+    window: Literal["sharp_k", "top_hat"] = "sharp_k",
+    velocity_gradient: bool = True,
+    omega_m: float = 0.3096,
+    omega_b: float = 0.04897,
+    hubble: float = 0.6766,
+    sigma_8: float = 0.8102,
+    spectral_index: float = 0.9665,
+    random_state: RandomState = None,
+) -> MapBunch:
     r"""Make mock boxes of the epoch of reionization with the excursion set.
 
     A density field evolved by Lagrangian perturbation theory is ionized wherever a sphere has

@@ -1,9 +1,10 @@
 """Mock line-intensity maps with the luminosity functions behind them."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from astropy import units as astropy_units
@@ -13,11 +14,13 @@ from ..datasets._checks import message
 from ..maps import MapBunch
 from ..utils._luminosity import LUMINOSITY_EDGES
 from ..utils._seeds import seed_entropy
+from ..utils._typing import ArrayLike, PathLike, RandomState
 from ._checks import check_count
 from ._halo_catalog import HaloCatalog
+from ._halo_cosmology import CosmologyLike
 from ._halo_lightcone import make_halo_lightcone
 from ._intensity_mapper import IntensityMapper
-from ._luminosity_base import LuminosityModel, check_line
+from ._luminosity_base import Luminosities, LuminosityModel, check_line
 from ._luminosity_function import luminosity_function
 from ._luminosity_star_formation import Li16
 
@@ -28,18 +31,18 @@ _DESCR = Path(__file__).parent / "descr" / "line_intensity_maps.rst"
 
 
 def make_line_intensity_maps(
-    catalogs=1,
+    catalogs: int | HaloCatalog | PathLike | Iterable[HaloCatalog | PathLike] = 1,
     *,
-    model=None,
-    priors=0.1,
-    n_draws=1,
-    mapper=None,
-    edges=None,
-    min_mass=2.5e10,
-    cosmology=None,
-    n_jobs=None,
-    random_state=None,
-):
+    model: Luminosities | Sequence[Luminosities] | None = None,
+    priors: float | Literal["published"] | Mapping[str, Any] | None = 0.1,
+    n_draws: int = 1,
+    mapper: IntensityMapper | None = None,
+    edges: ArrayLike | None = None,
+    min_mass: float = 2.5e10,
+    cosmology: CosmologyLike | None = None,
+    n_jobs: int | None = None,
+    random_state: RandomState = None,
+) -> MapBunch:
     """Make line-intensity maps of haloes, and count the haloes by luminosity.
 
     Parameters

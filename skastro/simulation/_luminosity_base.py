@@ -1,7 +1,9 @@
 """The parameter object behind every relation of haloes and luminosities."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from astropy import units
@@ -10,7 +12,9 @@ from sklearn.base import BaseEstimator, clone
 
 from ..datasets._checks import message
 from ..utils._params import Interval
-from ._luminosity_scatter import log_factors, scatter_seeds
+from ..utils._typing import ArrayLike
+from ._halo_catalog import HaloCatalog
+from ._luminosity_scatter import Seed, log_factors, scatter_seeds
 from ._spectral_lines import rest_frequency, solar_luminosity_per_prime
 from ._vector_math import evaluate
 
@@ -40,10 +44,10 @@ class LuminosityModel(ABC, BaseEstimator):
     PowerLaw : Power law of the mass.
     """
 
-    _priors = {}
+    _priors: dict[str, tuple] = {}
 
     @property
-    def priors(self):
+    def priors(self) -> dict[str, Any]:
         """Distributions of the parameters.
 
         Returns
@@ -55,7 +59,7 @@ class LuminosityModel(ABC, BaseEstimator):
         """
         return {name: _gaussian(*prior) for name, prior in self._priors.items()}
 
-    def priors_about(self, width=1.0):
+    def priors_about(self, width: float = 1.0) -> dict[str, Any]:
         """Distributions about the parameters of this object.
 
         Parameters
@@ -91,7 +95,7 @@ class LuminosityModel(ABC, BaseEstimator):
             for name, (_, deviation, low) in self._priors.items()
         }
 
-    def draw(self, random_state=None, priors=None):
+    def draw(self, random_state: Seed = None, priors: Mapping[str, Any] | None = None) -> Self:
         """Draw the parameters.
 
         Parameters
@@ -128,7 +132,9 @@ class LuminosityModel(ABC, BaseEstimator):
         drawn = {name: float(priors[name].rvs(random_state=generator)) for name in sorted(priors)}
         return clone(self).set_params(**drawn)
 
-    def luminosity(self, catalog, random_state=None):
+    def luminosity(
+        self, catalog: HaloCatalog, random_state: Seed | Sequence[Seed] = None
+    ) -> np.ndarray:
         """Compute the luminosities of the haloes of a catalogue.
 
         Parameters
@@ -186,6 +192,9 @@ class LuminosityModel(ABC, BaseEstimator):
         if self.conversion is None:
             return np.log(solar_luminosity_per_prime(frequency))
         return np.log(self.conversion)
+
+
+Luminosities: TypeAlias = LuminosityModel | Callable[[HaloCatalog], ArrayLike]
 
 
 def check_line(owner, model, frequency):

@@ -1,16 +1,23 @@
 """Luminosity functions of haloes."""
 
 from numbers import Real
+from typing import Literal
 
 import numpy as np
 
 from ..datasets._checks import check_choice, message
 from ..utils._luminosity import KINDS, LUMINOSITY_EDGES, bin_widths, sources_above
+from ..utils._typing import ArrayLike
 
 _OWNER = "luminosity_function"
 
 
-def luminosity_function(L, edges=None, kind="dn", volume=None):
+def luminosity_function(
+    L: ArrayLike,
+    edges: ArrayLike | None = None,
+    kind: Literal["dn", "cumulative", "dn_dlogl", "phi"] = "dn",
+    volume: float | None = None,
+) -> np.ndarray:
     """Count haloes by luminosity.
 
     Parameters

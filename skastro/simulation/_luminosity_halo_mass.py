@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..datasets._checks import message
+from ..utils._typing import QuantityLike
 from ._luminosity_base import FINITE, LINE, NON_NEGATIVE, POSITIVE, LuminosityModel
 from ._vector_math import evaluate
 
@@ -37,7 +38,7 @@ class PowerLaw(LuminosityModel):
 
     _parameter_constraints = {"A": POSITIVE, "b": FINITE, "sigma": NON_NEGATIVE}
 
-    def __init__(self, A=2e-6, b=1.0, sigma=0.0):
+    def __init__(self, A: float = 2e-6, b: float = 1.0, sigma: float = 0.0) -> None:
         self.A = A
         self.b = b
         self.sigma = sigma
@@ -117,18 +118,18 @@ class Padmanabhan18(LuminosityModel):
 
     def __init__(
         self,
-        m10=4.17e12,
-        m11=-1.17,
-        n10=0.0033,
-        n11=0.04,
-        b10=0.95,
-        b11=0.48,
-        y10=0.66,
-        y11=-0.33,
-        sigma=0.0,
-        line="CO(1-0)",
-        conversion=None,
-    ):
+        m10: float = 4.17e12,
+        m11: float = -1.17,
+        n10: float = 0.0033,
+        n11: float = 0.04,
+        b10: float = 0.95,
+        b11: float = 0.48,
+        y10: float = 0.66,
+        y11: float = -0.33,
+        sigma: float = 0.0,
+        line: str | QuantityLike = "CO(1-0)",
+        conversion: float | None = None,
+    ) -> None:
         self.m10 = m10
         self.m11 = m11
         self.n10 = n10
@@ -220,14 +221,14 @@ class Chung22(LuminosityModel):
 
     def __init__(
         self,
-        A=-2.85,
-        B=-0.42,
-        log_C=10.63,
-        log_M1=12.3,
-        sigma=0.42,
-        line="CO(1-0)",
-        conversion=None,
-    ):
+        A: float = -2.85,
+        B: float = -0.42,
+        log_C: float = 10.63,
+        log_M1: float = 12.3,
+        sigma: float = 0.42,
+        line: str | QuantityLike = "CO(1-0)",
+        conversion: float | None = None,
+    ) -> None:
         self.A = A
         self.B = B
         self.log_C = log_C

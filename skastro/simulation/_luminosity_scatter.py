@@ -1,15 +1,21 @@
 """Log-normal scatter about a mean relation."""
 
 from numbers import Integral, Real
+from typing import TypeAlias
 
 import numpy as np
 
 from ..datasets._checks import message
 from ..utils._seeds import seed_entropy
+from ..utils._typing import ArrayLike, RandomState
 from ._vector_math import evaluate
 
+Seed: TypeAlias = RandomState | np.random.Generator
 
-def log_normal_scatter(values, dex, random_state=None, *, mass=None):
+
+def log_normal_scatter(
+    values: ArrayLike, dex: float, random_state: Seed = None, *, mass: ArrayLike | None = None
+) -> np.ndarray:
     """Scatter values log-normally about their mean.
 
     Each value is multiplied by a draw from the log-normal distribution of mean one whose logarithm

@@ -1,11 +1,13 @@
 """Luminosities of lines as functions of the star-formation rate of the halo."""
 
 from abc import abstractmethod
+from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from ..datasets._checks import message
+from ..utils._typing import QuantityLike
 from ._halo_catalog import HaloCatalog
 from ._luminosity_base import FINITE, LINE, NON_NEGATIVE, POSITIVE, LuminosityModel
 from ._star_formation import SFRTable, star_formation_rate
@@ -13,7 +15,7 @@ from ._vector_math import evaluate
 
 # Logarithms of mean rates by catalogue and relation, kept as long as the catalogue: of many draws
 # of one catalogue they take a third of the time.
-_LOG_RATES = WeakKeyDictionary()
+_LOG_RATES: WeakKeyDictionary = WeakKeyDictionary()
 
 
 class _StarFormationModel(LuminosityModel):
@@ -125,15 +127,15 @@ class Li16(_StarFormationModel):
 
     def __init__(
         self,
-        log_delta_mf=0.0,
-        alpha=1.37,
-        beta=-1.74,
-        sigma_sfr=0.3,
-        sigma_lco=0.3,
-        sfr=None,
-        line="CO(1-0)",
-        conversion=None,
-    ):
+        log_delta_mf: float = 0.0,
+        alpha: float = 1.37,
+        beta: float = -1.74,
+        sigma_sfr: float = 0.3,
+        sigma_lco: float = 0.3,
+        sfr: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
+        line: str | QuantityLike = "CO(1-0)",
+        conversion: float | None = None,
+    ) -> None:
         self.log_delta_mf = log_delta_mf
         self.alpha = alpha
         self.beta = beta
@@ -198,7 +200,14 @@ class Silva15(_StarFormationModel):
 
     line = "[CII]"
 
-    def __init__(self, a=0.8475, b=7.2203, sigma_sfr=0.0, sigma_line=0.0, sfr=None):
+    def __init__(
+        self,
+        a: float = 0.8475,
+        b: float = 7.2203,
+        sigma_sfr: float = 0.0,
+        sigma_line: float = 0.0,
+        sfr: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
+    ) -> None:
         self.a = a
         self.b = b
         self.sigma_sfr = sigma_sfr

@@ -1,5 +1,6 @@
 """Random fields of which it is known how much they tell about their parameters."""
 
+from collections.abc import Sequence
 from numbers import Integral, Real
 
 import numpy as np
@@ -9,6 +10,7 @@ from ..datasets._checks import message
 from ..maps import MapBunch
 from ..utils._modes import floats
 from ..utils._seeds import seed_entropy
+from ..utils._typing import ArrayLike, RandomState
 from ._checks import check_count
 from ._random_fields_model import power_law_modes
 
@@ -26,16 +28,16 @@ logarithm of a map minus its mean is G, so that the Fisher information of a map 
 
 
 def make_gaussian_fields(
-    n_samples=1000,
-    shape=(32, 32),
+    n_samples: int = 1000,
+    shape: tuple[int, ...] = (32, 32),
     *,
-    box_size=None,
-    amplitude=(0.5, 2.0),
-    slope=(-3.0, -1.0),
-    noise=0.0,
-    target=None,
-    random_state=0,
-):
+    box_size: ArrayLike | None = None,
+    amplitude: Sequence[float] = (0.5, 2.0),
+    slope: Sequence[float] = (-3.0, -1.0),
+    noise: float = 0.0,
+    target: ArrayLike | None = None,
+    random_state: RandomState = 0,
+) -> MapBunch:
     r"""Make Gaussian random fields whose Fisher information is known exactly.
 
     The fields are periodic, with the power spectrum
@@ -143,15 +145,15 @@ def make_gaussian_fields(
 
 
 def make_lognormal_fields(
-    n_samples=1000,
-    shape=(32, 32),
+    n_samples: int = 1000,
+    shape: tuple[int, ...] = (32, 32),
     *,
-    box_size=None,
-    amplitude=(0.25, 1.0),
-    slope=(-3.0, -1.0),
-    target=None,
-    random_state=0,
-):
+    box_size: ArrayLike | None = None,
+    amplitude: Sequence[float] = (0.25, 1.0),
+    slope: Sequence[float] = (-3.0, -1.0),
+    target: ArrayLike | None = None,
+    random_state: RandomState = 0,
+) -> MapBunch:
     r"""Make lognormal random fields whose Fisher information is known exactly.
 
     A map is :math:`x = e^G / \overline{e^G}`, the mean being that over the map, and G a field

@@ -1,8 +1,11 @@
 """What can be known at best about the parameters of random fields."""
 
+from typing import Literal, overload
+
 import numpy as np
 from scipy import fft
 
+from ..maps import MapBunch
 from ._random_fields_model import power_law_modes
 
 # In the middle of a range nodes are pi / 2 times farther apart than on average.
@@ -11,7 +14,19 @@ _LEAST_NODES = 24
 _VALUES_AT_ONCE = 2**23
 
 
-def optimal_prediction(data, *, return_cov=False):
+@overload
+def optimal_prediction(data: MapBunch, *, return_cov: Literal[False] = False) -> np.ndarray: ...
+
+
+@overload
+def optimal_prediction(
+    data: MapBunch, *, return_cov: Literal[True]
+) -> tuple[np.ndarray, np.ndarray]: ...
+
+
+def optimal_prediction(
+    data: MapBunch, *, return_cov: bool = False
+) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
     r"""Posterior mean of the parameters of random fields, which no prediction can surpass.
 
     The likelihood of a map is known: with modes :math:`\delta_{\bf k}` of the Gaussian field and

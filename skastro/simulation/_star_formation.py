@@ -7,6 +7,7 @@ from astropy import units
 
 from ..datasets._checks import check_path
 from ..exceptions import DatasetFormatError, DatasetNotFoundError
+from ..utils._typing import ArrayLike, PathLike
 from ._bins import Bins
 from ._vector_math import evaluate
 
@@ -95,7 +96,7 @@ def _place(nodes, values):
     return node, np.clip(share, 0, 1, out=share)
 
 
-def star_formation_rate(M, z):
+def star_formation_rate(M: ArrayLike, z: ArrayLike) -> np.ndarray:
     r"""Mean star-formation rate of haloes, after Behroozi et al. (2013).
 
     The median stellar mass of a halo, equations 3 and 4 of [1]_, is followed along the
@@ -227,7 +228,7 @@ class SFRTable:
     .. [1] P. S. Behroozi, R. H. Wechsler and C. Conroy, ApJ 770, 57 (2013), arXiv:1207.6105.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: PathLike) -> None:
         self.path = check_path("SFRTable", "path", path)
         if not self.path.is_file():
             raise DatasetNotFoundError(
@@ -243,7 +244,7 @@ class SFRTable:
         """The table itself, which does not change, so that clones of a model share it."""
         return self
 
-    def __call__(self, M, z):
+    def __call__(self, M: ArrayLike, z: ArrayLike) -> np.ndarray:
         """Interpolate the table.
 
         Parameters

@@ -1,6 +1,7 @@
 """What all summary statistics share."""
 
 from abc import ABC, abstractmethod
+from typing import Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -8,6 +9,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from ..maps import check_maps, checked_chunks
 from ..utils import is_torch, map_layout, namespace
+from ..utils._typing import Array, ArrayLike, MapsLike
 
 
 class MapStatistic(ABC, TransformerMixin, BaseEstimator):
@@ -21,9 +23,9 @@ class MapStatistic(ABC, TransformerMixin, BaseEstimator):
     few, so lazy maps are read in chunks and give an array.
     """
 
-    dim = None
+    dim: int | None = None
 
-    def fit(self, X, y=None):
+    def fit(self, X: MapsLike, y: object = None) -> Self:
         """Learn the shape of the maps, and where parameters leave it open, the range of values.
 
         Lazy maps are read for that alone.
@@ -48,18 +50,18 @@ class MapStatistic(ABC, TransformerMixin, BaseEstimator):
             If a value of an array is not finite, or a parameter is out of its range.
         """
         self._validate_params()
-        before = dict(vars(self))
+        before = self.__dict__.copy()
         try:
             X = check_maps(self, X, reset=True, dim=self.dim)
             self._prepare(self._layout(X))
             self._learn(X)
         except Exception:
-            vars(self).clear()
-            vars(self).update(before)
+            self.__dict__.clear()
+            self.__dict__.update(before)
             raise
         return self
 
-    def transform(self, X):
+    def transform(self, X: MapsLike) -> Array:
         """Compute the features of each map.
 
         Parameters
@@ -89,7 +91,7 @@ class MapStatistic(ABC, TransformerMixin, BaseEstimator):
         ]
         return namespace(parts[0]).concatenate(parts)
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Names of the features.
 
         Parameters

@@ -1,12 +1,15 @@
 """Bispectra of maps: equilateral and isosceles triangles of wavenumbers."""
 
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Literal
 
 import numpy as np
 
 from ..utils import like, namespace
 from ..utils._modes import WINDOWS, bin_modes, box_lengths, window_transform
 from ..utils._params import DIM, Interval, StrOptions
+from ..utils._typing import ArrayLike
 from ._base import MapStatistic
 from ._shells import (
     bin_edges,
@@ -157,17 +160,17 @@ class Bispectrum(MapStatistic):
 
     def __init__(
         self,
-        n_bins=8,
+        n_bins: int = 8,
         *,
-        configurations="isosceles",
-        box_size=None,
-        binning="log",
-        k_range=(None, None),
-        reduced=False,
-        normalize=False,
-        window=None,
-        dim=None,
-    ):
+        configurations: Literal["isosceles", "equilateral"] = "isosceles",
+        box_size: ArrayLike | None = None,
+        binning: Literal["log", "linear"] = "log",
+        k_range: Sequence[float | None] | ArrayLike = (None, None),
+        reduced: bool = False,
+        normalize: bool = False,
+        window: Literal["ngp", "cic", "tsc"] | None = None,
+        dim: Literal[1, 2, 3] | None = None,
+    ) -> None:
         self.n_bins = n_bins
         self.configurations = configurations
         self.box_size = box_size

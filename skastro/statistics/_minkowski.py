@@ -1,6 +1,8 @@
 """Area, perimeter and topology of the excursion sets of maps."""
 
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Literal
 
 import numpy as np
 
@@ -9,6 +11,7 @@ from ..maps import checked_chunks
 from ..utils import as_numpy, like
 from ..utils._modes import box_lengths, floats
 from ..utils._params import DIM, Interval
+from ..utils._typing import ArrayLike
 from ._base import MapStatistic
 from ._minkowski_counts import densities, make_lattice
 from ._shells import labels_of
@@ -144,14 +147,14 @@ class MinkowskiFunctionals(MapStatistic):
 
     def __init__(
         self,
-        thresholds=13,
+        thresholds: ArrayLike = 13,
         *,
-        standardize=True,
-        threshold_range=None,
-        periodic=True,
-        box_size=None,
-        dim=None,
-    ):
+        standardize: bool = True,
+        threshold_range: Sequence[float] | None = None,
+        periodic: bool = True,
+        box_size: ArrayLike | None = None,
+        dim: Literal[1, 2, 3] | None = None,
+    ) -> None:
         self.thresholds = thresholds
         self.standardize = standardize
         self.threshold_range = threshold_range

@@ -1,6 +1,8 @@
 """Mean, standard deviation, skewness and kurtosis of maps."""
 
+from collections.abc import Sequence
 from numbers import Real
+from typing import Literal
 
 import numpy as np
 
@@ -9,6 +11,7 @@ from ..utils import namespace
 from ..utils._modes import box_lengths, floats, unitless
 from ..utils._params import DIM, Interval, StrOptions
 from ..utils._smoothing import smoothed, within
+from ..utils._typing import ArrayLike
 from ._base import MapStatistic
 from ._shells import labels_of
 
@@ -98,8 +101,14 @@ class Moments(MapStatistic):
     }
 
     def __init__(
-        self, orders=(1, 2, 3, 4), *, scales=None, window="gaussian", box_size=None, dim=None
-    ):
+        self,
+        orders: Sequence[int] = (1, 2, 3, 4),
+        *,
+        scales: ArrayLike | None = None,
+        window: Literal["gaussian", "top_hat"] = "gaussian",
+        box_size: ArrayLike | None = None,
+        dim: Literal[1, 2, 3] | None = None,
+    ) -> None:
         self.orders = orders
         self.scales = scales
         self.window = window

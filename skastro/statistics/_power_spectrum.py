@@ -1,7 +1,9 @@
 """Power spectra of maps, binned in wavenumber."""
 
+from collections.abc import Sequence
 from itertools import combinations
 from numbers import Integral, Real
+from typing import Literal
 
 import numpy as np
 from scipy import fft
@@ -9,6 +11,7 @@ from scipy import fft
 from ..utils import as_numpy, is_torch, like, namespace
 from ..utils._modes import WINDOWS, bin_modes, box_lengths, floats, white_noise
 from ..utils._params import DIM, Interval, StrOptions
+from ..utils._typing import ArrayLike
 from ._base import MapStatistic
 from ._shells import (
     bin_edges,
@@ -164,19 +167,19 @@ class PowerSpectrum(MapStatistic):
 
     def __init__(
         self,
-        n_bins=16,
+        n_bins: int = 16,
         *,
-        box_size=None,
-        binning="log",
-        k_range=(None, None),
-        cross=False,
-        log=False,
-        floor=None,
-        normalize=False,
-        window=None,
-        shot_noise=0.0,
-        dim=None,
-    ):
+        box_size: ArrayLike | None = None,
+        binning: Literal["log", "linear"] = "log",
+        k_range: Sequence[float | None] | ArrayLike = (None, None),
+        cross: bool = False,
+        log: bool = False,
+        floor: float | None = None,
+        normalize: bool = False,
+        window: Literal["ngp", "cic", "tsc"] | None = None,
+        shot_noise: ArrayLike | Literal["poisson"] = 0.0,
+        dim: Literal[1, 2, 3] | None = None,
+    ) -> None:
         self.n_bins = n_bins
         self.box_size = box_size
         self.binning = binning

@@ -2,6 +2,7 @@
 
 from itertools import product
 from numbers import Integral
+from typing import Literal
 
 import numpy as np
 from scipy import fft
@@ -126,15 +127,15 @@ class WaveletScattering(MapStatistic):
 
     def __init__(
         self,
-        n_scales=None,
+        n_scales: int | None = None,
         *,
-        n_angles=4,
-        max_order=2,
-        isotropic=True,
-        log=False,
-        periodic=True,
-        dim=None,
-    ):
+        n_angles: int = 4,
+        max_order: Literal[1, 2] = 2,
+        isotropic: bool = True,
+        log: bool = False,
+        periodic: bool = True,
+        dim: Literal[1, 2, 3] | None = None,
+    ) -> None:
         self.n_scales = n_scales
         self.n_angles = n_angles
         self.max_order = max_order

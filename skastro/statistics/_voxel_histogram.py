@@ -1,13 +1,16 @@
 """How many cells of a map have which value."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from numbers import Integral, Real
+from typing import Literal
 
 import numpy as np
 
 from ..maps import checked_chunks
 from ..utils import as_numpy, is_torch, like, namespace
 from ..utils._params import DIM, Interval, StrOptions
+from ..utils._typing import ArrayLike
 from ._base import MapStatistic
 
 
@@ -88,15 +91,15 @@ class VoxelHistogram(MapStatistic):
 
     def __init__(
         self,
-        bins=32,
+        bins: ArrayLike = 32,
         *,
-        value_range=(None, None),
-        binning="linear",
-        overflow=True,
-        by_channel=True,
-        log=False,
-        dim=None,
-    ):
+        value_range: Sequence[float | None] = (None, None),
+        binning: Literal["linear", "log"] = "linear",
+        overflow: bool = True,
+        by_channel: bool = True,
+        log: bool = False,
+        dim: Literal[1, 2, 3] | None = None,
+    ) -> None:
         self.bins = bins
         self.value_range = value_range
         self.binning = binning

@@ -309,6 +309,8 @@ def test_summary_baseline():
     ]
     assert hasattr(summary_baseline(MAPS, CLASSES), "predict_proba")
     assert not hasattr(summary_baseline(MAPS, CLASSES == "loud", classifier=False), "predict_proba")
+    of_list = [1, *AMPLITUDE[1:]]  # numbers, though the first of them is whole
+    assert not hasattr(summary_baseline(MAPS, of_list), "predict_proba")
     table = RNG.normal(size=(60, 4))
     both = table[:, :2]
     assert summary_baseline(table, both).fit(table, both).score(table, both) > 0.99

@@ -45,7 +45,7 @@ def build(shape, n_outputs):
     return torch.nn.Linear(shape[-1], n_outputs)
 
 class Base:
-    depth = 3
+    depth: int = 3
 
     def activate(self, x):
         return torch.relu(x)
@@ -103,7 +103,7 @@ CHANGES = {
     "own code": ("loss", ".model - y", ".model + y"),
     "decorated": ("build", "torch.nn.Linear", "torch.nn.Bilinear"),
     "decorator": ("build", "2 * x", "3 * x"),
-    "attribute of a base": ("Net", "depth = 3", "depth = 4"),
+    "attribute of a base": ("Net", "int = 3", "int = 4"),
     "method of a base": ("Net", "torch.relu", "torch.tanh"),
     "special method": ("Net", "x + 10", "x + 11"),
     "method": ("Net", "super().activate(x)", "-super().activate(x)"),
