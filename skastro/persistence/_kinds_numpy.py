@@ -165,6 +165,8 @@ def _unpack_masked(data: Any, mask: Any, fill: Any) -> np.ma.MaskedArray:
     expect(data, np.ndarray, "a masked array")
     if expect(mask, np.ndarray, "a mask").shape != data.shape or mask.dtype != bool:
         raise ModelFileError("a masked array has a mask of another shape")
+    scalars = (type(None), bool, int, float, complex, str, bytes, np.generic, np.ndarray)
+    expect(fill, scalars, "what fills a masked array")
     return np.ma.MaskedArray(data, mask=mask, fill_value=fill)
 
 
@@ -258,7 +260,9 @@ def _pack_seeds(value: np.random.SeedSequence, encoder: Any) -> dict[str, Any]:
 def _unpack_seeds(entropy: Any, spawn_key: Any, pool_size: Any, n_children: Any) -> Any:
     if not 4 <= expect(pool_size, int, "a size") <= 64:
         raise ModelFileError("a seed has a pool of an absurd size")
-    keys = tuple(expect(key, int, "a seed") for key in spawn_key)
+    keys = tuple(expect(key, int, "a seed") for key in expect(spawn_key, list, "seeds"))
+    for number in entropy if isinstance(entropy, (list, tuple)) else [entropy]:
+        expect(number, (int, np.integer, type(None)), "a seed")
     return np.random.SeedSequence(
         entropy, spawn_key=keys, pool_size=pool_size, n_children_spawned=n_children
     )

@@ -18,8 +18,10 @@ _METRICS = {
     "ChebyshevDistance64": "chebyshev",
     "MinkowskiDistance64": "minkowski",
 }
+_LOSS_HOME = "sklearn._loss._loss"
+_OLD_LOSS_HOME = "_loss"  # as the compiled module calls itself before scikit-learn 1.7
 _LOSSES = {
-    "sklearn._loss._loss": [
+    _LOSS_HOME: [
         "CyAbsoluteError",
         "CyExponentialLoss",
         "CyHalfBinomialLoss",
@@ -153,6 +155,10 @@ def _unpack_neighbours(
     if expect(leaf_size, int, "the size of a leaf") < 1:
         raise ModelFileError("a search tree has leaves of no size")
     expect(points, np.ndarray, "the points of a search tree")
+    if weights is not None:
+        expect(weights, np.ndarray, "the weights of a search tree")
+        if weights.dtype != np.float64 or weights.shape != points.shape[:1]:
+            raise ModelFileError("a search tree has weights of other points")
     options = {"p": expect(power, float, "a power")} if metric == "minkowski" else {}
     # Made anew: those of another would let compiled code read anywhere.
     make = getattr(neighbors, names["class"])
@@ -162,7 +168,12 @@ def _unpack_neighbours(
 def _pack_loss(value: Any, encoder: Any) -> dict[str, Any]:
     found = value.__reduce__()
     args = found[1] if found[0] is type(value) else ()
-    return {"home": type(value).__module__, "name": type(value).__name__, "args": list(args)}
+    home = type(value).__module__
+    return {
+        "home": _LOSS_HOME if home == _OLD_LOSS_HOME else home,
+        "name": type(value).__name__,
+        "args": list(args),
+    }
 
 
 def _unpack_loss(home: Any, name: Any, args: Any) -> Any:
@@ -171,7 +182,8 @@ def _unpack_loss(home: Any, name: Any, args: Any) -> Any:
     if name not in _LOSSES.get(home, ()):
         raise ModelFileError(f"{name!r} is no loss")
     cls = getattr(import_module(home), name)
-    return cls(*(float(expect(arg, (int, float), "a number of a loss")) for arg in args))
+    numbers = expect(args, list, "the numbers of a loss")
+    return cls(*(float(expect(number, (int, float), "a number of a loss")) for number in numbers))
 
 
 def _pack_spline(value: Any, encoder: Any) -> dict[str, Any]:
@@ -209,7 +221,7 @@ def _unpack_distribution(name: Any, args: Any, keywords: Any) -> Any:
     known = getattr(stats, name, None) if expect(name, str, "a distribution").isidentifier() else 0
     if not isinstance(known, (stats.rv_continuous, stats.rv_discrete)):
         raise ModelFileError(f"{name!r} is no distribution")
-    for number in (*args, *expect(keywords, dict, "arguments").values()):
+    for number in (*expect(args, list, "arguments"), *expect(keywords, dict, "arguments").values()):
         expect(number, (int, float, np.number), "a number of a distribution")
     return known(*args, **keywords)
 
@@ -256,6 +268,7 @@ EXACT: dict[str, Kind] = {
     "skastro.maps._bunch.MapBunch": _BUNCH,
     **{f"sklearn.neighbors.{home}.{name}": _NEIGHBOURS for name, home in _NEIGHBOUR_TREES.items()},
     **{f"{home}.{name}": _LOSS for home, names in _LOSSES.items() for name in names},
+    **{f"{_OLD_LOSS_HOME}.{name}": _LOSS for name in _LOSSES[_LOSS_HOME]},
 }
 FAMILIES: dict[str, Kind] = {
     "astropy.units.core.UnitBase": _UNIT,

@@ -10,6 +10,7 @@ from ..exceptions import ModelFileError
 from ._kind import Kind, Refusal, expect, kind
 
 _LONGEST = 100_000  # hexadecimal digits of an integer
+_MOST_KEYS = 10_000  # of one set or dictionary, whose hashes a file could choose to be equal
 _FLOATS = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
 
 
@@ -17,12 +18,31 @@ def _items(value: Any, encoder: Any) -> dict[str, Any]:
     return {"items": list(value)}
 
 
+def _pack_set(value: Any, encoder: Any) -> dict[str, Any]:
+    _check_hashes(value, Refusal)
+    return _items(value, encoder)
+
+
 def _unpack_set(items: Any) -> set:
-    return set(expect(items, list, "the items of a set"))
+    _check_hashes(expect(items, list, "the items of a set"), ModelFileError)
+    return set(items)
 
 
 def _unpack_frozenset(items: Any) -> frozenset:
-    return frozenset(expect(items, list, "the items of a set"))
+    return frozenset(_unpack_set(items))
+
+
+def _check_hashes(keys: Any, error: type[Exception]) -> None:
+    """Refuse very many keys, but strings, whose hashes no file can foresee, and small integers."""
+    if len(keys) <= _MOST_KEYS:
+        return
+    n_others = sum(type(key) is not str and not _is_small(key) for key in keys)
+    if n_others > _MOST_KEYS:
+        raise error(f"which has {n_others} keys that are no strings; use an array or strings")
+
+
+def _is_small(key: Any) -> bool:
+    return type(key) is int and abs(key) < 1 << 60
 
 
 def _unpack_tuple(items: Any) -> tuple:
@@ -30,6 +50,7 @@ def _unpack_tuple(items: Any) -> tuple:
 
 
 def _pack_pairs(value: dict, encoder: Any) -> dict[str, Any]:
+    _check_hashes(value, Refusal)
     return {"keys": list(value.keys()), "values": list(value.values())}
 
 
@@ -37,6 +58,7 @@ def unpack_pairs(keys: Any, values: Any) -> dict:
     """A dictionary of its keys and values."""
     expect(keys, list, "the keys of a dictionary")
     expect(values, list, "the values of a dictionary")
+    _check_hashes(keys, ModelFileError)
     found = dict(zip(keys, values, strict=True))
     if len(found) != len(keys):
         raise ModelFileError("a dictionary has a key twice")
@@ -91,6 +113,7 @@ def _unpack_slice(bounds: Any) -> slice:
 
 
 def _unpack_range(bounds: Any) -> range:
+    bounds = expect(bounds, list, "the bounds of a range")
     return range(*(expect(bound, int, "a bound of a range") for bound in bounds))
 
 
@@ -112,8 +135,8 @@ _PATH = kind("path", "path", lambda value, encoder: {"path": str(value)}, _unpac
 
 EXACT: dict[str, Kind] = {
     "builtins.tuple": kind("tuple", "items", _items, _unpack_tuple),
-    "builtins.set": kind("set", "items", _items, _unpack_set),
-    "builtins.frozenset": kind("frozenset", "items", _items, _unpack_frozenset),
+    "builtins.set": kind("set", "items", _pack_set, _unpack_set),
+    "builtins.frozenset": kind("frozenset", "items", _pack_set, _unpack_frozenset),
     "builtins.dict": kind("dict", "keys values", _pack_pairs, unpack_pairs),
     "builtins.int": kind("int", "digits", _pack_int, _unpack_int),
     "builtins.float": kind(

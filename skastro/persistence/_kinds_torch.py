@@ -26,6 +26,9 @@ _DTYPES = {
 }
 
 
+_COMPILED = "_compiled_call_impl"  # is called in place of a module where it has one
+
+
 def _pack_tensor(value: Any, encoder: Any) -> dict[str, Any]:
     import torch
 
@@ -74,8 +77,9 @@ def _pack_module(value: Any, encoder: Any) -> dict[str, Any]:
     kept = {name: own.pop(name) for name in ("_parameters", "_buffers", "_modules")}
     temporary = own.pop("_non_persistent_buffers_set")
     name = name_of(type(value))
-    if any(own[key] for key in own if isinstance(own[key], dict)):
-        raise Refusal("a module with hooks; take them off")
+    if any(own[key] for key in own if isinstance(own[key], dict)) or state.get(_COMPILED):
+        raise Refusal("a module with hooks, or compiled; take the hooks off, save it uncompiled")
+    state.pop(_COMPILED, None)
     from torch import nn
 
     if isinstance(value, nn.RNNBase):
@@ -100,7 +104,8 @@ def _unpack_module(
     if not issubclass(cls, nn.Module) or issubclass(cls, nn.RNNBase):
         raise ModelFileError(f"{names['class']!r} is no module that a file may hold")
     check_names(cls, expect(state, dict, "the state of a module"))
-    if _base_names() & set(state):
+    expect(temporary, list, "names of buffers")
+    if (_base_names() | {_COMPILED}) & set(state):
         raise ModelFileError("a module has hooks")
     made = cls.__new__(cls)
     nn.Module.__init__(made)
