@@ -119,12 +119,19 @@ save(display, "confusion")
 # %%
 # Inside a network
 # ----------------
-# The kernels of the first convolution, what they make of a slice, and which cells matter to the
-# class that is predicted.
+# The kernels of the first convolution.
+
+save(FilterDisplay.from_estimator(turned, n_columns=6), "filters")
+
+# %%
+# What they make of a slice.
 
 one = data.maps[test][[12, 75]]
-save(FilterDisplay.from_estimator(turned, n_columns=6), "filters")
 save(FeatureMapDisplay.from_estimator(turned, one[:1], n_maps=11, channel=1), "feature_maps")
+
+# %%
+# Which cells matter to the class that is predicted.
+
 save(
     SaliencyDisplay.from_estimator(
         turned,
@@ -141,10 +148,15 @@ save(
 # %%
 # Components and what they keep
 # -----------------------------
+# Principal components of slices, and the share of the variance that they explain.
 
 brightness = data.maps[data.mean_xHI > 0.3, 1]
 pca = MapPCA(40).fit(brightness)
 save(ComponentsDisplay.from_estimator(pca, n_components=7, cumulative=True), "components")
+
+# %%
+# Slices that are made of forty of them, and what is lost.
+
 display = ReconstructionDisplay.from_estimator(
     pca, brightness[::150], n_samples=3, label="brightness [mK]"
 )
@@ -167,6 +179,8 @@ unet = make_pipeline(
     FieldScaler(),
     FieldRegressor(
         net,
+        loss="cross_entropy",
+        output="fraction",
         lr=1e-2,
         batch_size=8,
         max_epochs=args.epochs,
@@ -183,17 +197,25 @@ display = FieldDisplay.from_predictions(
 save(display, "field")
 
 # %%
-# The same by redshift, by scale, and by the size of the bubbles.
+# The mean of each redshift.
 
 save(
     IonizationHistoryDisplay.from_predictions(truth, predicted, redshift, groups=data.groups[test]),
     "ionization_history",
 )
+
+# %%
+# Correlation and power by scale.
+
 by_redshift = {"by": redshift, "by_name": "z"}
 save(
     FieldSpectraDisplay.from_predictions(truth, predicted, box_size=data.box_size, **by_redshift),
     "field_spectra",
 )
+
+# %%
+# The sizes of the bubbles.
+
 save(
     BubbleSizeDisplay.from_predictions(truth, predicted, cell_size=data.cell_size, **by_redshift),
     "bubble_sizes",
@@ -220,18 +242,24 @@ member = CNNRegressor(
 ensemble = DeepEnsembleRegressor(member, 3, random_state=0)
 ensemble.fit(fields.maps[train], fields.target[train])
 save(LossCurveDisplay.from_estimator(ensemble), "loss_of_members")
+
+# %%
+# Predictions of fields that were not seen, with error bars.
+
 known = {"target_names": fields.target_names}
 unseen = fields.maps[~train], fields.target[~train]
 display = ParameterRecoveryDisplay.from_estimator(ensemble, *unseen, return_std=True, **known)
 save(display, "parameter_recovery")
+
+# %%
+# Whether the error bars are as long as they should be.
+
 save(CalibrationDisplay.from_estimator(ensemble, *unseen, **known), "calibration")
 
 # %%
 # Comparisons
 # -----------
-# Scores of candidates beside the baselines, and against the number of simulations: each field is a
-# simulation of its own here. ``sklearn.model_selection.LearningCurveDisplay`` takes the same
-# estimators where samples are what counts.
+# Scores of candidates beside the baselines; each field is a simulation of its own here.
 
 ridge = make_pipeline(PowerSpectrum(), RidgeCV())
 trees = make_pipeline(PowerSpectrum(), ExtraTreesRegressor(50, random_state=0))
@@ -243,18 +271,27 @@ save(
     ),
     "comparison",
 )
+
+# %%
+# Scores against the number of simulations. ``sklearn.model_selection.LearningCurveDisplay`` takes
+# the same estimators where samples are what counts.
+
 save(
     SimulationCurveDisplay.from_estimator(candidates, fields.maps, fields.target, **given),
     "simulation_curve",
 )
 
 # %%
-# Noise in training and in testing, and suites that differ in their physics.
+# Noise in training and in testing.
 
 noise = NoiseMatrixDisplay.from_estimator(
     ridge, fields.maps, fields.target, train_noise=[0, 0.5, 1, 2], unit="mK", **given
 )
 save(noise, "noise_matrix")
+
+# %%
+# Suites that differ in their physics: each row trained on one, each column tested on one.
+
 n = args.fields // 3
 drawn = np.random.default_rng(0).uniform([-1.4, -3.0], [0.0, -1.0], size=(n, 2))
 suites = {

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..utils import as_numpy
+from ..utils import as_numpy, replacing
 from ._card_data import N_TARGETS, HeldOut
 from ._record_made import channels_of
 from ._statistics import sampled
@@ -47,8 +47,11 @@ def pictures(model: Any, record: Any, path: Path, found: HeldOut | None) -> dict
     for what, figure in drawn.items():
         if figure is not None:
             names[what] = f"{path.stem}_{what}.png"
-            figure.savefig(path.with_name(names[what]), dpi=_DPI)
-            plt.close(figure)
+            try:
+                with replacing(path.with_name(names[what])) as file:
+                    figure.savefig(file, dpi=_DPI, format="png")
+            finally:
+                plt.close(figure)
     return names
 
 
@@ -102,9 +105,8 @@ def _maps(model: Any, record: Any, found: HeldOut) -> Any:
     rows = sampled(found.data["maps"], _N_BYTES, most=_N_MAPS)
     some = np.asarray(as_numpy(found.data["maps"][rows]))
     n_channels = channels_of(first_component(model), some.shape[1:], record.field_names)
-    channels = some.reshape(len(some), n_channels, *some.shape[1 + (n_channels > 1) :])
-    if channels.ndim == 5 and n_channels == 1 and some.ndim == 5:
-        channels = some
+    has_channels = n_channels > 1 or (some.ndim > 3 and some.shape[1] == 1)
+    channels = some if has_channels else some[:, None]
     if channels.ndim - 2 not in (1, 2, 3):
         return None
     n_rows, n_columns = min(n_channels, _N_CHANNELS), len(some)

@@ -13,7 +13,8 @@ from sklearn.utils import Bunch
 
 from skastro.ensemble import DeepEnsembleRegressor, SliceClassifier, VoxelRegressor
 from skastro.exceptions import LeakageWarning, TrainingRangeWarning
-from skastro.persistence import TrainingRecord, _card_pictures, card, load, save
+from skastro.inspection import _pictures
+from skastro.persistence import TrainingRecord, _card_data, _card_pictures, card, load, save
 from skastro.persistence._guard import attach
 from skastro.preprocessing import FieldScaler
 from skastro.statistics import Moments
@@ -90,6 +91,28 @@ def test_held_out_data_are_scored(guarded, held_out, tmp_path):
     assert names == ["net_loss.png", "net_recovery.png", "net_maps.png"]
     for name in names:
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("shape", [(8, 9), (1, 8, 9), (2, 8, 9), (7, 8, 9), (1, 7, 8, 9)])
+def test_maps_are_drawn_with_the_axes_they_have(shape, monkeypatch):
+    """A single channel is no axis of space."""
+    pytest.importorskip("matplotlib")
+    drawn = []
+    draw = _pictures.draw_picture
+    monkeypatch.setattr(
+        _pictures, "draw_picture", lambda *args: drawn.append(args[1].shape) or draw(*args)
+    )
+    X = RNG.normal(size=(4, *shape))
+    names = ["a", "b"] if shape[0] == 2 else ["a"]
+    data = Bunch(maps=X, field_names=names)
+    model = FieldScaler().fit(X)
+    record = TrainingRecord.make(model, data)
+    figure = _card_pictures._maps(model, record, _card_data.predictions(model, record, data))
+    assert set(drawn) == {(7, 8) if 7 in shape else (8, 9)}
+    assert len(drawn) == 3 * len(names)
+    import matplotlib.pyplot as plt
+
+    plt.close(figure)
 
 
 def test_without_matplotlib_there_is_text(guarded, held_out, tmp_path, monkeypatch):
