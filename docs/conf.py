@@ -113,7 +113,7 @@ html_show_sourcelink = False
 html_theme_options = {
     "logo": {"text": "skastro", "alt_text": "skastro, to the front page"},
     "navbar_align": "left",
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 6,
     "navigation_with_keys": False,
     "show_prev_next": True,
     "show_toc_level": 2,

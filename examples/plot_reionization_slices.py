@@ -22,23 +22,22 @@ import sys
 import time
 from pathlib import Path
 
-import joblib
-import matplotlib.pyplot as plt
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import ExtraTreesClassifier
-from sklearn.metrics import ConfusionMatrixDisplay, accuracy_score
+from sklearn.metrics import accuracy_score
 from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from skastro.datasets import load_reionization_slices
 from skastro.ensemble import SliceClassifier
-from skastro.inspection import LossCurveDisplay
+from skastro.inspection import ConfusionDisplay, LossCurveDisplay
 from skastro.nets import ConvNet, DenseNet
 from skastro.neural_network import CNNClassifier, Symmetries
+from skastro.persistence import save
 from skastro.preprocessing import CubeSlicer, FieldScaler
 
 CONSOLE = Console(width=100)
@@ -127,31 +126,22 @@ def draw(folder, fitted, y, predicted, target_names):
     """Write the loss curves and the confusion matrix."""
     runs = {name.split(",")[0]: model for name, model in fitted.items()}
     display = LossCurveDisplay.from_estimator(runs)
-    display.figure_.set_size_inches(5, 4)
     display.figure_.savefig(folder / "loss_curves.png", dpi=150)
-    figure, ax = plt.subplots(figsize=(5.5, 5), layout="constrained")
-    ConfusionMatrixDisplay.from_predictions(
+    display = ConfusionDisplay.from_predictions(
         np.repeat(y, predicted.shape[1]),
         predicted.ravel(),
         display_labels=[name.split("=")[1] for name in target_names],
-        normalize="true",
-        include_values=False,
-        xticks_rotation=90,
-        cmap="cividis",
-        im_kw={"vmin": 0, "vmax": 1},
-        ax=ax,
+        class_name={"z": "redshift", "f_esc": "escape fraction"}[target_names[0].split("=")[0]],
+        ordered=True,
     )
-    target = {"z": "redshift", "f_esc": "escape fraction"}[target_names[0].split("=")[0]]
-    ax.set(xlabel=f"predicted {target}", ylabel=f"true {target}", title="CNN, unseen simulations")
-    ax.images[0].colorbar.set_label("share of the slices of a class")
-    figure.savefig(folder / "confusion_matrix.png", dpi=150)
+    display.figure_.savefig(folder / "confusion_matrix.png", dpi=150)
 
 
 def predict_in_new_process(folder):
     """Load the saved pipeline in a process of its own and predict there."""
     code = (
-        "import joblib, numpy, sys; folder = sys.argv[1]; "
-        "model = joblib.load(folder + '/pipeline.joblib'); "
+        "import numpy, sys; from skastro.persistence import load; folder = sys.argv[1]; "
+        "model = load(folder + '/pipeline.skastro'); "
         "cubes = numpy.load(folder + '/test_cubes.npy'); "
         "numpy.save(folder + '/predicted.npy', model.predict_proba(cubes))"
     )
@@ -206,15 +196,18 @@ def main():
     CONSOLE.print("Mean and standard deviation over the folds, each of whole simulations.")
 
     draw(folder, fitted, data.target, predicted, data.target_names)
-    joblib.dump(model, folder / "pipeline.joblib")
+    of_samples = ("maps", "target", "groups", "redshift")
+    training = data | {key: data[key][~last] for key in of_samples}
+    accuracy = {"accuracy per slice": scores[:, 0], "accuracy per cube": scores[:, 1]}
+    saved = save(model, folder / "pipeline.skastro", data=training, scores=accuracy)
     np.save(folder / "test_cubes.npy", data.maps[last])
     here, there = model.predict_proba(data.maps[last]), predict_in_new_process(folder)
-    size = (folder / "pipeline.joblib").stat().st_size / 1e3
+    size = saved.stat().st_size / 1e3
     CONSOLE.print(f"Saved the fitted pipeline ({size:.0f} kB), loaded it in a new process.")
     if not np.array_equal(here, there):
         sys.exit("The predictions of the loaded pipeline differ.")
     CONSOLE.print(f"Its {there.size} probabilities are equal, bit by bit.")
-    CONSOLE.print(f"Pictures and pipeline are in {folder}/.")
+    CONSOLE.print(f"Pictures, pipeline and its model card are in {folder}/.")
 
 
 if __name__ == "__main__":

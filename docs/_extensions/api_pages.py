@@ -8,6 +8,7 @@ import builtins
 import re
 from importlib import import_module
 
+from docutils import nodes
 from public_names import member_names, own_members, public_names, spoken_names, write_pages
 from sphinx.util import logging
 
@@ -50,8 +51,9 @@ def star(match):
 
 def resolve(app, env, node, contnode):
     """Node for a reference that Sphinx did not find, or None."""
-    if node["reftarget"].startswith(("python:", "numpy:")):  # numpydoc's, of intersphinx
-        return contnode
+    inventory, _, name = node["reftarget"].partition(":")
+    if inventory in {"python", "numpy"} and name:  # numpydoc's types, without intersphinx
+        return nodes.Text(contnode.astext().removeprefix(f"{inventory}:"))
     if node.get("refdomain") != "py":
         return None
     target = node["reftarget"].lstrip("~.!")

@@ -62,7 +62,7 @@ FAST = {
         "--cells 16 --redshifts 7 9 --voxels 4000 --filters 4 --epochs 15 --unet-epochs 6 "
         "--search-epochs 1"
     ),
-    "plot_density_to_brightness": "--redshifts 8 10 --epochs 40 --filters 4",
+    "plot_density_to_brightness": "--redshifts 8 10 --epochs 25 --filters 6",
     "plot_comparison": (
         "--folds 3 --simulations 30 --camels-cells 16 --camels-epochs 6 --fields Mstar Mtot "
         "--light-cones 9 --min-mass 5e11 --intensity-epochs 15 --slice-epochs 2 --box-cells 16 "

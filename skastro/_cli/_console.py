@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import unicodedata
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -66,6 +67,14 @@ def readable_warnings() -> Iterator[None]:
             yield
         finally:
             shared.__dict__ = before
+
+
+def printable(text: str) -> str:
+    """A text that comes from a file, without what would steer a terminal."""
+    return "".join(
+        one if one in "\n\t" or unicodedata.category(one)[0] != "C" else "\N{REPLACEMENT CHARACTER}"
+        for one in text
+    )
 
 
 def _console(file: TextIO) -> Console:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ._console import results
+from ._console import printable, results
 from ._errors import CommandError
 from ._info_arrays import ARRAY_READERS
 from ._info_folders import describe_folder
@@ -72,14 +72,14 @@ def _print(about: dict[str, Any]) -> None:
             for name in columns:
                 table.add_column(name)
             for row in value:
-                table.add_row(*(Text(_words(row.get(name), name)) for name in columns))
+                table.add_row(*(Text(printable(_words(row.get(name), name))) for name in columns))
             console.print(table)
         elif isinstance(value, dict):
             console.print(Text(label, style="cyan"))
             for name, item in value.items():
-                console.print(Text(f"  {name}: {_words(item)}"), soft_wrap=True)
+                console.print(Text(printable(f"  {name}: {_words(item)}")), soft_wrap=True)
         elif value is not None and value != []:
-            text = _words(value, key).replace("\n", "\n" + " " * (width + 2))
+            text = printable(_words(value, key)).replace("\n", "\n" + " " * (width + 2))
             console.print(Text.assemble((f"{label:{width}}  ", "cyan"), text), soft_wrap=True)
 
 

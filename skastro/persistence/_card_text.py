@@ -19,6 +19,7 @@ _TRAINING = (
     "loss optimizer lr weight_decay schedule batch_size max_epochs early_stopping patience "
     "validation_fraction augmentation average_symmetries precision normalize_y random_state"
 )
+TITLE = "# Model card"
 _LENGTH = 4000  # letters of a model's text
 _N_CANDIDATES = 5
 _TITLES = {
@@ -69,7 +70,7 @@ def sections(
         "Use": [*_use(model, record, name), *_shown(shown, "maps")],
         "Notes": [record.notes],
     }
-    parts = [f"# Model card: {name}"]
+    parts = [f"{TITLE}: {name}"]
     for title, texts in found.items():
         kept = [text for text in texts if text]
         if kept:
@@ -220,7 +221,7 @@ def _search(model: Any, record: Any) -> list[str]:
     results = next(
         (part.cv_results_ for _, part in components(model) if hasattr(part, "cv_results_")), None
     )
-    if results is None or "mean_test_score" not in results:
+    if results is None or not {"params", "rank_test_score"} <= set(results):
         if record.search is None:
             return []
         best = [(key, f"`{value}`") for key, value in record.search["best_params"].items()]

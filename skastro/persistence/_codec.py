@@ -12,11 +12,17 @@ import numpy as np
 from ..exceptions import ModelFileError
 from ._kind import Kind, Raw, Refusal
 from ._kinds import find_kind, kind_named
+from ._kinds_objects import OBJECT
 from ._raw import RawArrays
 
 _MOST_NODES = 20_000_000
 _DEEPEST = 250
 _SMALL = 1 << 63
+
+
+def is_model(tree: Any) -> bool:
+    """Whether a node is that of an object, which can have a record, and no class or function."""
+    return isinstance(tree, dict) and tree.get("type") == OBJECT
 
 
 class Encoder:

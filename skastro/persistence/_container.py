@@ -137,7 +137,7 @@ def _check_manifest(manifest: Any) -> None:
     if (
         not isinstance(hashes, dict)
         or set(hashes) != {MODEL, ARRAYS}
-        or not all(isinstance(text, str) or text is None for text in texts)
+        or not all(text is None or (isinstance(text, str) and text.isprintable()) for text in texts)
     ):
         raise ModelFileError("its manifest is not complete")
 

@@ -6,12 +6,19 @@ from typing import Any
 import numpy as np
 
 from ..exceptions import ModelFileError
+from ._category_checks import check_labels, check_one_hot
 from ._kind import expect
 from ._tree_checks import check_features, check_predictor, predictor_features
 
+_MOST_WORKERS = 4096
+
 
 def check_estimator(made: Any) -> None:
-    """Refuse an object whose parts do not fit together."""
+    """Refuse an object whose parts do not fit together, or that would start absurdly many."""
+    for name in ("n_jobs", "n_threads"):
+        number: Any = getattr(made, "__dict__", {}).get(name)
+        is_number = isinstance(number, (int, float, np.number))
+        _need(not is_number or number <= _MOST_WORKERS, made, f"{name}={number!r}")
     for base in type(made).__mro__:
         check = _CHECKS.get(f"{base.__module__}.{base.__qualname__}")
         if check is not None:
@@ -57,12 +64,44 @@ def _check_boosting(made: Any) -> None:
     if not hasattr(made, "estimators_"):
         return
     trees = _array(made, "estimators_", 2, "O")
-    n_columns = getattr(made, "n_trees_per_iteration_", None)
+    n_columns: Any = getattr(made, "n_trees_per_iteration_", None)
     _need(trees.shape[1] == n_columns and n_columns >= 1, made, "trees")
+    _check_start(made, n_columns)
     for tree in trees.ravel():
         _need(type(tree) is DecisionTreeRegressor and hasattr(tree, "tree_"), made, "trees")
         _need(tree.tree_.n_features == _n_features(made), made, "features of the trees")
         _need(tree.tree_.n_outputs == 1 and tree.tree_.value.shape[2] == 1, made, "trees")
+
+
+def _check_start(made: Any, n_columns: int) -> None:
+    """What gradient boosting begins with, an array to which compiled code adds the trees."""
+    from sklearn.dummy import DummyClassifier, DummyRegressor
+
+    loss, start = made._loss, made.init_
+    homes = (type(loss).__module__, type(loss.link).__module__)
+    _need(homes == ("sklearn._loss.loss", "sklearn._loss.link"), made, "loss")
+    _need(loss.is_multiclass is (n_columns > 1), made, "loss and classes")
+    if isinstance(start, str):  # zeros for each column of trees
+        return
+    _need(type(start) in (DummyClassifier, DummyRegressor), made, "init, which is not the default,")
+    _need(expect(start.n_outputs_, int, "n_outputs_") == 1, made, "init")
+    if n_columns > 1:
+        priors = _array(start, "class_prior_", 1)
+        _need(start.strategy == "prior" and len(priors) == n_columns, made, "init")
+
+
+def _check_isolation(made: Any) -> None:
+    """The trees of an isolation forest, which are asked without a check of the features."""
+    if not hasattr(made, "estimators_"):
+        return
+    n_features, trees = _n_features(made), expect(made.estimators_, list, "estimators_")
+    chosen = expect(made.estimators_features_, list, "estimators_features_")
+    _need(len(chosen) == len(trees), made, "features of the trees")
+    for tree, features in zip(trees, chosen, strict=True):
+        expect(features, np.ndarray, "features of a tree")
+        _need(features.ndim == 1 and features.dtype.kind == "i", made, "features of the trees")
+        n_chosen = len(features) if made._max_features != n_features else n_features
+        _need(_n_features(tree) == n_chosen, made, "features of the trees")
 
 
 def _check_bins(made: Any) -> None:
@@ -140,6 +179,13 @@ def _check_neighbours(made: Any) -> None:
     if points is None:
         return
     _need(points.ndim == 2 and points.shape[1] == _n_features(made), made, "points")
+    options = expect(getattr(made, "effective_metric_params_", {}), dict, "metric_params")
+    _need(not {"X_norm_squared", "Y_norm_squared"} & set(options), made, "norms of points")
+    if hasattr(made, "classes_"):
+        labels = expect(getattr(made, "_y", None), np.ndarray, "_y")
+        _need(len(labels) == len(points) and labels.dtype.kind == "i", made, "classes")
+        inside = labels.ndim > 1 or 0 <= labels.min() <= labels.max() < len(made.classes_)
+        _need(inside, made, "classes")
     tree = getattr(made, "_tree", None)
     if tree is not None:
         _need(np.asarray(tree.data).shape == points.shape, made, "points")
@@ -161,6 +207,9 @@ _CHECKS: dict[str, Callable[[Any], None]] = {
     "sklearn.ensemble._hist_gradient_boosting.gradient_boosting.BaseHistGradientBoosting": (
         _check_histogram_boosting
     ),
+    "sklearn.ensemble._iforest.IsolationForest": _check_isolation,
+    "sklearn.preprocessing._encoders.OneHotEncoder": check_one_hot,
+    "sklearn.preprocessing._label.MultiLabelBinarizer": check_labels,
     "sklearn.svm._base.BaseLibSVM": _check_support_vectors,
     "sklearn.neighbors._base.NeighborsBase": _check_neighbours,
     "sklearn.cluster._kmeans._BaseKMeans": _check_centres,

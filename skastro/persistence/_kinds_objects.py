@@ -1,5 +1,6 @@
 """Objects with attributes, classes and functions."""
 
+import inspect
 from typing import Any
 
 from ..exceptions import ModelFileError
@@ -14,12 +15,13 @@ from ._registry import registered, registered_name
 # What a fit was watched or sped up by; predictions do not need it.
 _NOT_KEPT = {"_parent_callback_ctx", "_skl_callbacks"}
 _NOT_KEPT_PARAMS = {"callbacks", "memory"}
+_REQUESTS = "sklearn.utils._metadata_requests."
 
 
 def _pack_object(value: Any, encoder: Any) -> dict[str, Any]:
     cls: Any = type(value)
     name = name_of(cls)
-    if cls.__new__ is not object.__new__ or cls.__reduce__ is not object.__reduce__:
+    if _is_made_otherwise(cls):
         raise Refusal("whose class is made in a way of its own; use a class without it")
     try:
         check_estimator(value)
@@ -34,6 +36,9 @@ def _pack_object(value: Any, encoder: Any) -> dict[str, Any]:
     if state is not None and not isinstance(state, dict):
         raise Refusal("whose state is no dictionary; use another class")
     state = {key: part for key, part in (state or {}).items() if key not in RECORD_NAMES}
+    if name.startswith(_REQUESTS) and not isinstance(state.get("owner"), str):
+        # The estimator that holds the request, or one that it is a clone of: named in errors only.
+        state["owner"] = type(state.get("owner")).__name__
     _leave_out(value, state, encoder)
     encoder.n_weights += count_weights(state)
     check_names(cls, [*state, *slots], save=True)
@@ -62,9 +67,14 @@ def _unpack_object(state: Any, slots: Any = None, **names: Any) -> Any:
     cls = class_of(names["class"])
     state = expect(state, dict, "the state of an object")
     slots = {} if slots is None else expect(slots, dict, "the state of an object")
-    if cls.__new__ is not object.__new__ or cls.__reduce__ is not object.__reduce__:
+    if _is_made_otherwise(cls):
         raise ModelFileError(f"{names['class']!r} is no class whose objects a file may hold")
     check_names(cls, [*state, *slots])
+    for key in slots:
+        if not inspect.ismemberdescriptor(inspect.getattr_static(cls, key, None)):
+            raise ModelFileError(f"an object of {cls.__name__} has no slot {key!r}")
+    if set(RECORD_NAMES) & set(state):
+        raise ModelFileError(f"an object of {cls.__name__} has a record of its own")
     if _NOT_KEPT & set(state) or (
         hasattr(cls, "get_params") and any(_is_not_kept(state.get(key)) for key in _NOT_KEPT_PARAMS)
     ):
@@ -83,6 +93,15 @@ def _unpack_object(state: Any, slots: Any = None, **names: Any) -> Any:
         object.__setattr__(made, key, part)
     check_estimator(made)
     return made
+
+
+def _is_made_otherwise(cls: Any) -> bool:
+    """Whether objects of a class are more than their attributes, as modules of torch are."""
+    return (
+        cls.__new__ is not object.__new__
+        or cls.__reduce__ is not object.__reduce__
+        or any(base.__module__ == "torch.nn.modules.module" for base in cls.__mro__)
+    )
 
 
 def _pack_named(value: Any, encoder: Any) -> dict[str, Any]:
@@ -117,9 +136,10 @@ def _pack_function(value: Any, encoder: Any) -> dict[str, Any]:
     return {"name": name_of_function(value)}
 
 
+OBJECT = "object"
 FUNCTION = kind("function", "name", _pack_function, function_of)
 KINDS: tuple[Kind, ...] = (
-    kind("object", "class state", _pack_object, _unpack_object, optional="slots", shared=True),
+    kind(OBJECT, "class state", _pack_object, _unpack_object, optional="slots", shared=True),
     kind("named tuple", "class items", _pack_named, _unpack_named),
     kind("class", "name", _pack_class, _unpack_class),
     FUNCTION,

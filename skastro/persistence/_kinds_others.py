@@ -245,6 +245,10 @@ def _unpack_bunch(is_of_maps: Any, keys: Any, values: Any) -> Any:
     return (MapBunch if is_of_maps else Bunch)(**found)
 
 
+def _unpack_list(items: Any) -> list:
+    return expect(items, list, "the items of a list")
+
+
 _UNIT = kind("unit", "scale names powers", _pack_unit, _unpack_unit)
 _DISTRIBUTION = kind("distribution", "name args keywords", _pack_distribution, _unpack_distribution)
 _LOSS = kind("loss", "home name args", _pack_loss, _unpack_loss)
@@ -266,6 +270,9 @@ EXACT: dict[str, Kind] = {
     ),
     "sklearn.utils._bunch.Bunch": _BUNCH,
     "skastro.maps._bunch.MapBunch": _BUNCH,
+    "sklearn.compose._column_transformer._RemainderColsList": kind(
+        "list", "items", lambda value, encoder: {"items": list(value.data)}, _unpack_list
+    ),
     **{f"sklearn.neighbors.{home}.{name}": _NEIGHBOURS for name, home in _NEIGHBOUR_TREES.items()},
     **{f"{home}.{name}": _LOSS for home, names in _LOSSES.items() for name in names},
     **{f"{_OLD_LOSS_HOME}.{name}": _LOSS for name in _LOSSES[_LOSS_HOME]},

@@ -77,9 +77,8 @@ def _pack_module(value: Any, encoder: Any) -> dict[str, Any]:
     kept = {name: own.pop(name) for name in ("_parameters", "_buffers", "_modules")}
     temporary = own.pop("_non_persistent_buffers_set")
     name = name_of(type(value))
-    if any(own[key] for key in own if isinstance(own[key], dict)) or state.get(_COMPILED):
-        raise Refusal("a module with hooks, or compiled; take the hooks off, save it uncompiled")
-    state.pop(_COMPILED, None)
+    if any(own[key] for key in own if isinstance(own[key], dict)):
+        raise Refusal("a module with hooks; take them off")
     from torch import nn
 
     if isinstance(value, nn.RNNBase):

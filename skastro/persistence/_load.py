@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..exceptions import ModelFileError, ModelVersionWarning
-from ._codec import Decoder
+from ._codec import Decoder, is_model
 from ._container import ARRAYS, MANIFEST, MODEL, read_container, read_json
 from ._guard import attach
 from ._raw import read_raw
@@ -88,12 +88,20 @@ def load(path: str | PathLike[str]) -> Any:
 
 def check_content(content: Any) -> None:
     """Refuse a tree that is not that of a model."""
-    wanted = {"model": object, "text": str, "n_weights": int, "record": dict, "card": object}
+    wanted: dict[str, Any] = {
+        "model": dict,
+        "text": str,
+        "n_weights": int,
+        "record": dict,
+        "card": (str, type(None)),
+    }
     if not isinstance(content, dict) or not set(wanted) <= set(content):
         raise ModelFileError(f"{MODEL} is not complete")
     for name, types in wanted.items():
         if not isinstance(content[name], types):
             raise ModelFileError(f"{MODEL} has a {name} that is none")
+    if not is_model(content["model"]):
+        raise ModelFileError("what it holds is no estimator")
 
 
 def told(owner: str, path: Path, error: Exception) -> ModelFileError:

@@ -25,10 +25,14 @@ def count_weights(state: dict[str, Any]) -> int:
 
 def check_net(cls: type, state: dict[str, Any]) -> None:
     """Refuse an estimator whose net, built without memory, has not the weights of the file."""
-    if "_weights" not in state:
+    if not {"_weights", "net_"} & set(state):
         return
     from ..neural_network._base import NetEstimator
 
+    if "_weights" not in state:
+        if issubclass(cls, NetEstimator):
+            raise ModelFileError(f"an object of {cls.__name__} has a net instead of its weights")
+        return
     if not issubclass(cls, NetEstimator):
         raise ModelFileError(f"an object of {cls.__name__} has the weights of a net")
     shapes = _stored_shapes(state["_weights"])

@@ -11,7 +11,7 @@ from ..utils import check_groups
 from ._plain import as_json, from_lists
 from ._record_checks import warn_of_data, warn_of_groups, warn_of_maps, warn_of_predictions
 from ._record_made import from_data, from_model, group_hash, known_record
-from ._statistics import check_ranges
+from ._record_values import check_values
 
 Ranges = tuple[tuple[float, float], ...]
 
@@ -188,7 +188,7 @@ class TrainingRecord:  # numpydoc ignore=PR02
         """
         known = {field.name for field in fields(cls)}
         found = {name: from_lists(values[name]) for name in values if name in known}
-        check_ranges(found)
+        check_values(found)
         return cls(**found)
 
     def check_maps(self, X: ArrayLike) -> None:

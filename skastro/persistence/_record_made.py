@@ -1,5 +1,6 @@
 """Find out what a model was trained on, from the data and from the model."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
@@ -105,6 +106,8 @@ def length_of(value: Any) -> float | tuple[float, ...] | None:
     if hasattr(value, "to_value") and value.unit.is_equivalent("Mpc"):
         value = value.to_value("Mpc")
     lengths = tuple(np.asarray(value, dtype=np.float64).ravel().tolist())
+    if not np.isfinite(lengths).all():
+        return None
     return lengths[0] if len(set(lengths)) == 1 else lengths or None
 
 
@@ -180,6 +183,15 @@ def _of_values(maps: Any, n_channels: int) -> dict[str, Any]:
         lows.append(cells.min((0, 2)))
         highs.append(cells.max((0, 2)))
     stacked = np.concatenate(found)
+    if not np.isfinite(stacked).all() or not np.isfinite([lows, highs]).all():
+        warnings.warn(
+            "TrainingRecord: the maps of 'data' hold NaN or infinite values, so that their ranges "
+            "are not kept, and nothing will warn of maps beyond them. Give the maps that the "
+            "model was trained on, without such values.",
+            UserWarning,
+            stacklevel=5,
+        )
+        return {"n_maps_read": len(rows)}
     ends = zip(stacked.min(0).T, stacked.max(0).T, strict=True)
     statistics = {
         name: _pairs(low, high) for name, (low, high) in zip(STATISTICS, ends, strict=True)

@@ -17,8 +17,8 @@ import skastro
 
 from ..exceptions import ModelFileError
 from ._card import write_card
-from ._card_text import sections
-from ._codec import Encoder
+from ._card_text import TITLE, sections
+from ._codec import Encoder, is_model
 from ._container import ARRAYS, MODEL, write_container
 from ._record import TrainingRecord
 
@@ -61,6 +61,7 @@ def save(
     with_card : bool, default=True
         Whether the model `card` is written beside the file, as Markdown with a picture of the
         losses where matplotlib is installed. Its text is in the file as well, see `describe`.
+        A card of that name is replaced, any other text stays.
 
     Returns
     -------
@@ -79,7 +80,8 @@ def save(
     Warns
     -----
     UserWarning
-        If something is left out that predictions do not need, such as callbacks.
+        If something is left out that predictions do not need, such as callbacks, if maps of
+        `data` are not finite, or if the card cannot be written.
 
     See Also
     --------
@@ -120,8 +122,13 @@ def save(
             f"The 'path' parameter of save must end in {SUFFIX!r}. Got {str(path)!r} instead."
         )
     encoder = Encoder()
-    record = TrainingRecord.make(model, data=data, scores=scores, notes=notes)
     tree = encoder.encode(model, type(model).__name__)
+    if not is_model(tree):
+        raise ModelFileError(
+            f"save takes a fitted estimator. Got {model!r} instead. Put what belongs to a model "
+            f"into its parameters or attributes, and save the model."
+        )
+    record = TrainingRecord.make(model, data=data, scores=scores, notes=notes)
     content = {
         "model": tree,
         "text": repr(model),
@@ -143,8 +150,24 @@ def save(
     created = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
     write_container(path, {"created": created, "versions": versions()}, parts)
     if with_card and _is_fitted(model):
-        write_card(model, record, path.with_suffix(".md"))
+        _write_card_beside(model, record, path)
     return path
+
+
+def _write_card_beside(model: Any, record: TrainingRecord, path: Path) -> None:
+    """Write the card of a model that is saved, or warn why there is none."""
+    beside = path.with_suffix(".md")
+    try:
+        if beside.exists() and not beside.read_text("utf-8", "replace").startswith(TITLE):
+            raise FileExistsError("there is another text of that name, which stays")
+        write_card(model, record, beside)
+    except Exception as error:
+        warnings.warn(
+            f"save: the model is written to {path}, but its card {beside.name} is not: {error}. "
+            f"Write it to another place by card(load({str(path)!r}), '....md').",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def versions() -> dict[str, str]:

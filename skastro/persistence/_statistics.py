@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,36 +15,6 @@ _QUANTILES = (0.01, 0.5, 0.99)
 # Most cells that quantiles of a map are found from, at equal steps.
 _N_CELLS = 1 << 16
 _WIDER = 0.5
-
-
-def check_ranges(values: Mapping[str, Any]) -> None:
-    """Refuse a record whose ranges are none.
-
-    Parameters
-    ----------
-    values : dict of str to object
-        Values of a record by name.
-
-    Raises
-    ------
-    ValueError
-        If maps, predictions or groups cannot be compared with them.
-    """
-    value_range, statistics = values.get("value_range"), values.get("statistics")
-    targets, groups = values.get("target_range"), values.get("groups")
-    tables = [] if value_range is None else [value_range]
-    try:
-        if statistics is not None:
-            tables += [statistics[name] for name in STATISTICS]
-        shapes = {np.asarray(one, dtype=np.float64).shape for one in tables}
-        if targets is not None:
-            targets = np.asarray(list(targets.values()), dtype=np.float64)
-        whole = shapes <= {(len(value_range or ()), 2)} and isinstance(groups, tuple | None)
-        whole &= targets is None or targets.shape == (len(targets), 2)
-    except (AttributeError, KeyError, TypeError, ValueError):
-        whole = False
-    if not whole:
-        raise ValueError("the record of the training has ranges that are none")
 
 
 def sampled(maps: Any, n_bytes: int, most: int | None = None) -> np.ndarray:

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from skastro._cli import main
+from skastro.persistence import save
+from skastro.preprocessing import FieldScaler
 
 
 def info(path, capsys):
@@ -143,3 +145,11 @@ def test_plain_words_where_nobody_looks(trained, capsys, monkeypatch):
     assert "\x1b" not in out
     assert out.splitlines()[0] == str(long)
     assert "Omega_m" in out
+
+
+def test_texts_of_a_file_steer_no_terminal(tmp_path, capsys):
+    """What a file says is shown, and what would move a cursor or rename a window is not."""
+    model = FieldScaler().fit(np.arange(50.0).reshape(2, 5, 5))
+    path = save(model, tmp_path / "a.skastro", notes="é\x1b]0;b\x07\x9b2J", with_card=False)
+    assert main(["info", str(path)]) == 0
+    assert "é\ufffd]0;b\ufffd\ufffd2J" in capsys.readouterr().out

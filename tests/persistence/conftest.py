@@ -1,6 +1,8 @@
-"""A model that knows what it was trained on."""
+"""A model that knows what it was trained on, and files that were changed."""
 
+import importlib.util
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +12,12 @@ from sklearn.utils import Bunch
 from skastro.instrument import WhiteNoise
 from skastro.nets import ConvNet
 from skastro.neural_network import CNNRegressor
+from skastro.persistence import save
 from skastro.preprocessing import FieldScaler, SignedLog
+
+_SPEC = importlib.util.spec_from_file_location("forging", Path(__file__).with_name("forging.py"))
+forging = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(forging)
 
 
 def mock(first, n_groups):
@@ -66,3 +73,17 @@ def _pickled(training):
 def model(_pickled):
     """A fitted pipeline, without a record."""
     return pickle.loads(_pickled)
+
+
+@pytest.fixture
+def changed(tmp_path):
+    """Save a model, change its parts and write them with right checksums."""
+
+    def change(model, edit):
+        path = save(model, tmp_path / "model.skastro", with_card=False)
+        manifest, tree, arrays = forging.parts_of(path)
+        arrays = {name: array.copy() for name, array in arrays.items()}
+        edit(tree["model"], arrays)
+        return forging.write(path, manifest, tree, arrays)
+
+    return change

@@ -1,19 +1,18 @@
 """Files that were damaged, or made to do harm: all are refused, none does any."""
 
-import hashlib
+import importlib.util
 import json
 import pickle
 import subprocess
 import sys
 import warnings
 import zipfile
+from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import load as read_arrays
-from safetensors.numpy import save as arrays_to_bytes
 from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -26,60 +25,20 @@ from skastro.neural_network import CNNRegressor
 from skastro.persistence import describe, load, save
 from skastro.preprocessing import FieldScaler, SignedLog
 
-MEMBERS = ("manifest.json", "model.json", "arrays.safetensors")
+_SPEC = importlib.util.spec_from_file_location("forging", Path(__file__).with_name("forging.py"))
+forging = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(forging)
+MEMBERS, nodes, part, parts_of, write = (
+    forging.MEMBERS,
+    forging.nodes,
+    forging.part,
+    forging.parts_of,
+    forging.write,
+)
+
 MAPS = np.random.default_rng(0).normal(size=(8, 6, 6)).astype("float32")
 TABLE = np.random.default_rng(1).normal(size=(30, 3))
 TRAINING = {"max_epochs": 1, "n_threads": 1, "random_state": 0}
-
-
-def parts_of(path):
-    """Manifest, tree and arrays of a file."""
-    with zipfile.ZipFile(path) as archive:
-        manifest, tree, arrays = (archive.read(name) for name in MEMBERS)
-    return json.loads(manifest), json.loads(tree), read_arrays(arrays)
-
-
-def write(path, manifest, tree, arrays, *, hashes=True, **options):
-    """Write a file of parts, which may be bytes, with the checksums of these."""
-    tree = tree if isinstance(tree, bytes) else json.dumps(tree).encode()
-    arrays = arrays if isinstance(arrays, bytes) else arrays_to_bytes(arrays)
-    if hashes:
-        found = [hashlib.sha256(part).hexdigest() for part in (tree, arrays)]
-        manifest = manifest | {"sha256": dict(zip(MEMBERS[1:], found, strict=True))}
-    with zipfile.ZipFile(path, "w", **options) as archive:
-        for name, part in zip(MEMBERS, (json.dumps(manifest), tree, arrays), strict=True):
-            archive.writestr(zipfile.ZipInfo(name), part, options.get("compression", 0))
-    return path
-
-
-def nodes(tree):
-    """All nodes of a tree that have a type."""
-    if isinstance(tree, dict):
-        yield from ([tree] if "type" in tree else [])
-        tree = list(tree.values())
-    if isinstance(tree, list):
-        for part in tree:
-            yield from nodes(part)
-
-
-def part(tree, name):
-    """The list of values, and the place in it, of the last attribute of that name."""
-    found = [node for node in nodes(tree) if node["type"] == "dict" and name in node["keys"]]
-    return found[-1]["values"], found[-1]["keys"].index(name)
-
-
-@pytest.fixture
-def changed(tmp_path):
-    """Save a model, change its parts and write them with right checksums."""
-
-    def change(model, edit):
-        path = save(model, tmp_path / "model.skastro", with_card=False)
-        manifest, tree, arrays = parts_of(path)
-        arrays = {name: array.copy() for name, array in arrays.items()}
-        edit(tree["model"], arrays)
-        return write(path, manifest, tree, arrays)
-
-    return change
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,11 @@ from astropy.cosmology.units import littleh
 from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator
 from sklearn.cluster import DBSCAN
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from skastro.exceptions import ModelFileError
@@ -103,6 +105,17 @@ def test_results_come_back(tmp_path):
     again = load(save(compared, tmp_path / "compared.skastro", with_card=False))
     assert repr(again) == repr(compared)
     np.testing.assert_equal(again.scores, compared.scores)
+
+
+def test_columns_by_name(tmp_path):
+    """Names of columns, and the columns that are left, are kept as they were given."""
+    pandas = pytest.importorskip("pandas")
+    X = pandas.DataFrame(draw(6, 3), columns=["a", "b", "c"])
+    columns = ColumnTransformer([("a", StandardScaler(), ["b"])], remainder=StandardScaler())
+    columns.set_output(transform="pandas").fit(X)
+    again = load(save(columns, tmp_path / "columns.skastro"))
+    pandas.testing.assert_frame_equal(again.transform(X), columns.transform(X))
+    assert again.feature_names_in_.tolist() == ["a", "b", "c"]
 
 
 def scaled(X):
