@@ -221,7 +221,7 @@ def _add_demo(commands: argparse._SubParsersAction) -> None:
         commands,
         "demo",
         "train a small network on the slices that come with skastro",
-        "It takes\nabout a minute on two cores, and is 'skastro train' on its own example.",
+        "It takes about a minute\non two cores, and is 'skastro train' on its own example.",
         ["skastro demo", "skastro demo --output elsewhere"],
     )
     command.add_argument(
