@@ -121,7 +121,8 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": ["theme-version"],
 }
-html_sidebars = {"pitfalls": [], "results": [], "results/*": [], "glossary": [], "changelog": []}
+_WITHOUT_SIDEBAR = ("first_steps", "pitfalls", "results", "results/*", "glossary", "changelog")
+html_sidebars = {page: [] for page in _WITHOUT_SIDEBAR}
 
 linkcheck_timeout = 30
 linkcheck_retries = 2

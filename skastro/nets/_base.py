@@ -30,6 +30,7 @@ class Net(ABC, BaseEstimator):
     """
 
     dim: int | None = None
+    _parameter_constraints: dict = {}  # those of a subclass may go without
 
     def build(self, map_shape: Sequence[int], n_outputs: int) -> nn.Module:
         """Make the torch module.

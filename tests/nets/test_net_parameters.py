@@ -158,3 +158,21 @@ def test_base_class_is_abstract():
     assert Linear(dim=1).build([1, 9], 2)(torch.zeros(3, 1, 9)).shape == (3, 2)
     with pytest.raises(MapShapeError, match="Linear"):
         Linear(dim=1).build((1, 8, 9), 2)
+
+
+def test_a_net_of_the_user_may_go_without_constraints():
+    """A subclass states its parameters, and no more."""
+
+    class Mean(Net):
+        def __init__(self, n_hidden=3, dim=None):
+            self.n_hidden = n_hidden
+            self.dim = dim
+
+        def _build(self, map_shape, n_outputs):
+            return torch.nn.Sequential(
+                torch.nn.Flatten(),
+                torch.nn.LazyLinear(self.n_hidden),
+                torch.nn.Linear(self.n_hidden, n_outputs),
+            )
+
+    assert Mean(5).build((1, 4, 4), 2)[-1].in_features == 5
