@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.filesize import decimal
 
 from ._console import printable, results
 from ._errors import CommandError
@@ -88,7 +89,7 @@ def _words(value: Any, key: str = "") -> str:
     if value is None:
         return ""
     if key in ("size", "bytes") and isinstance(value, int):
-        return _bytes(value)
+        return decimal(value, precision=2)
     if key == "shape":
         return " x ".join(map(str, value)) or "one number"
     if isinstance(value, float):
@@ -98,13 +99,6 @@ def _words(value: Any, key: str = "") -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(_words, value))
     return str(value)
-
-
-def _bytes(size: int) -> str:
-    """A size in the unit that suits it."""
-    power = min(4, int(math.log(max(size, 1), 1000)))
-    unit = ("bytes", "kB", "MB", "GB", "TB")[power]
-    return f"{size / 1000**power:.4g} {unit}"
 
 
 def _plain(value: Any) -> Any:

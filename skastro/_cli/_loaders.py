@@ -15,6 +15,7 @@ from ..datasets._cmd_format import FIELDS, SUITES
 from ..datasets._files import files_in
 from ..datasets._pinion import _recognize as _is_pinion
 from ..datasets._reionization_cubes_files import recognize as _is_cubes
+from ..datasets._reionization_files import recognize as _is_slices
 from ..exceptions import DatasetNotFoundError
 from ._errors import CommandError, UsageError, near
 
@@ -22,7 +23,6 @@ _CMD_NAME = re.compile(
     rf"(?P<kind>Maps|Grids)_(?P<field>{'|'.join(FIELDS)})_(?P<suite>{'|'.join(SUITES)})_"
     r"(?P<set>[A-Za-z0-9]+)(?:_(?P<n_cells>\d+))?_z=(?P<redshift>\d+\.\d+)\.npy"
 )
-_SLICES_NAME = re.compile(r"reion_slices_seed\d+\.h5")
 _SFRH_NAME = re.compile(r".*SFRH_(?P<suite>\w+)\.npy")
 _HDF5 = (".h5", ".hdf5")
 
@@ -50,10 +50,10 @@ def recognize(path: Path) -> list[Known]:
     files = files_in(path) if path.is_dir() else [path]
     found = _cmd_sets(path, files)
     first = {file.name: file for file in files}
-    if any(map(_SLICES_NAME.fullmatch, first)):
-        folder = next(f.parent for name, f in first.items() if _SLICES_NAME.fullmatch(name))
+    slices = [file for name, file in first.items() if _is_slices(name) is not None]
+    if slices:
         says = "slices of 21cmFAST boxes, as skastro ships them"
-        found.append(Known("load_reionization_slices", says, {"data_home": folder}))
+        found.append(Known("load_reionization_slices", says, {"data_home": slices[0].parent}))
     for name, file in first.items():
         match = _SFRH_NAME.fullmatch(name)
         if match:

@@ -114,29 +114,14 @@ def _draw_predictions(
 
 def _confusion(truth: np.ndarray, predicted: np.ndarray, names: Any) -> Any:
     """Which class is taken for which."""
-    import matplotlib.pyplot as plt
-    from sklearn.metrics import ConfusionMatrixDisplay
+    from ..inspection import ConfusionDisplay
 
     labels = np.unique(np.concatenate([truth, predicted]))
     numbered = names is not None and labels.dtype.kind in "iu" and labels.max() < len(names)
-    shown = [str(names[label]) for label in labels] if numbered else [str(one) for one in labels]
-    size = min(8.0, 2.5 + 0.2 * len(labels))
-    figure, ax = plt.subplots(figsize=(size, 0.9 * size), layout="constrained")
-    ConfusionMatrixDisplay.from_predictions(
-        truth,
-        predicted,
-        labels=labels,
-        display_labels=shown,
-        normalize="true",
-        include_values=len(labels) <= 6,
-        xticks_rotation=90,
-        cmap="cividis",
-        im_kw={"vmin": 0, "vmax": 1},
-        ax=ax,
-    )
-    ax.set(xlabel="predicted class", ylabel="true class", title="simulations not trained on")
-    ax.images[0].colorbar.set_label("share of the samples of a class")
-    return figure
+    shown = [str(names[label] if numbered else label) for label in labels]
+    return ConfusionDisplay.from_predictions(
+        truth, predicted, labels=labels, display_labels=shown
+    ).figure_
 
 
 def _save(figure: Any, path: Path) -> None:

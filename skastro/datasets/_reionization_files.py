@@ -75,14 +75,31 @@ def find_files(folder):
         raise DatasetNotFoundError(
             f"load_reionization_slices found no folder '{folder}' (parameter data_home). {remedy}"
         )
-    names = ((re.fullmatch(r"reion_slices_seed(\d+)\.h5", p.name), p) for p in folder.iterdir())
-    found = sorted((int(match[1]), path) for match, path in names if match)
+    seeds = ((recognize(path.name), path) for path in folder.iterdir())
+    found = sorted((seed, path) for seed, path in seeds if seed is not None)
     if not found:
         raise DatasetNotFoundError(
             f"load_reionization_slices found no file {PATTERN} in the folder '{folder}' "
             f"(parameter data_home). {remedy}"
         )
     return found
+
+
+def recognize(name):
+    """Read the seed off the name of a file.
+
+    Parameters
+    ----------
+    name : str
+        Name without folder.
+
+    Returns
+    -------
+    int or None
+        The seed, or None where the name is not of the known form.
+    """
+    match = re.fullmatch(r"reion_slices_seed(\d+)\.h5", name)
+    return None if match is None else int(match[1])
 
 
 def read_header(path, seed, fields):

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from numbers import Number
 
 import numpy as np
+from rich.filesize import decimal
 
 from ._thumbnail import thumbnails
 
@@ -17,7 +18,7 @@ def maps_html(maps):
     rows = [
         ("shape", _words(maps.shape)),
         ("source", f"{maps.source}: {len(maps)} of {maps.source.shape[0]} rows"),
-        ("size", _size(maps.nbytes)),
+        ("size", f"{decimal(maps.nbytes, precision=2)} once read"),
     ]
     unit = getattr(maps.source, "unit", None)
     if unit:
@@ -65,14 +66,6 @@ def _short(text):
 
 def _words(shape):
     return " x ".join(map(str, shape))
-
-
-def _size(n_bytes):
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if n_bytes < 1000 or unit == "GB":
-            return f"{n_bytes:.3g} {unit} once read" if n_bytes else "empty"
-        n_bytes /= 1000
-    return None
 
 
 def _groups(groups):

@@ -99,7 +99,6 @@ def widened(
         Least and greatest value of the statistic over training maps.
     spread : ndarray
         Greatest standard deviation of the values within a training map.
-
     one_signed : ndarray of bool
         Whether the statistic cannot have but one sign, as that of values that are not negative.
 
